@@ -1,0 +1,62 @@
+/* One experiment: everything that decides what a run does, validated and then never changed. */
+#ifndef TP_ENGINE_CONFIG_RUN_CONFIG_H
+#define TP_ENGINE_CONFIG_RUN_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/base/status.h"
+#include "engine/base/text.h"
+
+enum tp_order { TP_ORDER_STATIC, TP_ORDER_DYNAMIC };
+enum tp_backward_version { TP_BACKWARD_DEFAULT, TP_BACKWARD_COMMITTED, TP_BACKWARD_LATEST };
+
+#define TP_CONFIG_NAME_BYTES 64
+#define TP_CONFIG_PATH_BYTES 4096
+
+struct tp_run_config {
+	/* what is trained, on what */
+	char model[TP_CONFIG_NAME_BYTES];
+	int32_t hidden;
+	char dataset[TP_CONFIG_NAME_BYTES];
+	char data_dir[TP_CONFIG_PATH_BYTES]; /* "" for synthetic */
+	int32_t synthetic_train, synthetic_test; /* samples, 0: the default */
+	bool shuffle, augment;
+	/* the pipeline */
+	char schedule[TP_CONFIG_NAME_BYTES];
+	int32_t stages;	       /* W */
+	int32_t micro_batches; /* N */
+	int32_t batch;	       /* M, samples of a mini-batch */
+	int32_t mini_batches;  /* of an epoch at most; 0: as many as the data hold */
+	int32_t epochs;
+	char partition[256]; /* "auto" or "2,2" */
+	enum tp_order order;
+	enum tp_backward_version backward_version;
+	/* the optimizer (sgd) */
+	double lr, momentum, weight_decay;
+	/* where it runs */
+	char device[TP_CONFIG_NAME_BYTES];
+	char conv[16]; /* auto, direct, winograd */
+	bool pin;
+	int64_t timeout_ns; /* a stage that waits longer than this ends the run */
+	bool evaluate;	    /* on the test samples after every epoch */
+	/* start and end */
+	uint64_t seed;
+	char load_weights[TP_CONFIG_PATH_BYTES]; /* "" for none */
+	bool partial;				 /* load what fits */
+	char save_weights[TP_CONFIG_PATH_BYTES];
+	bool profile_ops; /* record operations and messages */
+};
+
+/* The defaults for every field, with stages = 2. */
+void tp_run_config_defaults(struct tp_run_config *config);
+
+/* Field by field and against each other (N > batch, ...); what needs the model or the data is checked by the plan. */
+enum tp_status tp_run_config_check(const struct tp_run_config *config);
+
+/* One "name=value" line per field that decides results, sorted by name: the same text for the same experiment. */
+void tp_run_config_text(const struct tp_run_config *config, struct tp_text *text);
+/* 64-bit hash of that text. */
+uint64_t tp_run_config_hash(const struct tp_run_config *config);
+
+#endif

@@ -1,0 +1,85 @@
+/* A schedule as a policy: data, plus at most one callback that picks the next operation from those that are ready.
+ * The same policy object drives training, the simulator, the static plan and the drawn grid. */
+#ifndef TP_ENGINE_SCHEDULE_POLICY_H
+#define TP_ENGINE_SCHEDULE_POLICY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/base/status.h"
+#include "profiler/records.h"
+
+/* What one forward or backward covers. */
+enum tp_unit { TP_UNIT_MICRO, TP_UNIT_MINI };
+
+/* Which version of a stage's weights an operation reads. */
+enum tp_reads {
+	TP_READS_LIVE,	    /* the stage's newest */
+	TP_READS_TAG,	    /* the version the micro-batch was stamped with when it entered stage 0 */
+	TP_READS_STASHED,   /* backward: what its own forward read at this stage */
+	TP_READS_COMMITTED, /* backward: the newest version applied at all stages when it started at the last stage */
+};
+
+/* How many mini-batches or micro-batches a stage may hold between their forward and their backward. */
+enum tp_limit { TP_LIMIT_NONE, TP_LIMIT_ONE, TP_LIMIT_DEPTH /* W - s at stage s */ };
+
+/* What a stage could do next. kind is TP_OP_F or TP_OP_B; micro is TP_WHOLE for a unit of a mini-batch. */
+struct tp_action {
+	enum tp_op_kind kind;
+	int32_t micro;
+	int64_t mini; /* 1-based in the epoch */
+};
+
+/* What a policy sees of a stage when it chooses: both candidates, each either ready or not. At least one is ready. */
+struct tp_view {
+	int32_t stage, stages;
+	int64_t in_flight_mini; /* mini-batches whose first forward ran here and whose last backward has not finished */
+	int64_t in_flight_micro;
+	bool forward_ready, backward_ready;
+	struct tp_action forward, backward;
+};
+
+struct tp_policy {
+	const char *name;
+	const char *summary;
+	bool single_stage; /* one stage whatever --stages says */
+	enum tp_unit forward_unit;
+	enum tp_unit backward_unit;
+	bool backward_reversed; /* backward takes the last micro-batch first */
+	enum tp_reads forward_reads;
+	enum tp_reads backward_reads;
+	enum tp_limit mini_limit;  /* in flight, mini-batches; TP_LIMIT_ONE is a flush after each */
+	enum tp_limit micro_limit; /* in flight, micro-batches */
+	/* --backward-version may replace backward_reads by committed or latest (live) */
+	bool backward_version_option;
+	/* Optional. Default: backward when ready, else forward. Must return one of the ready candidates; sees, returns,
+	 * and does nothing else. */
+	struct tp_action (*pick)(const struct tp_view *view);
+};
+
+/* The action a stage takes now: the policy's pick, or the default. */
+static inline struct tp_action tp_policy_pick(const struct tp_policy *policy, const struct tp_view *view)
+{
+	if (policy->pick)
+		return policy->pick(view);
+	return view->backward_ready ? view->backward : view->forward;
+}
+
+/* The limit as a number for a stage; INT64_MAX when there is none. */
+static inline int64_t tp_limit_value(enum tp_limit limit, int32_t stage, int32_t stages)
+{
+	switch (limit) {
+	case TP_LIMIT_ONE:
+		return 1;
+	case TP_LIMIT_DEPTH:
+		return stages - stage;
+	case TP_LIMIT_NONE:
+		break;
+	}
+	return INT64_MAX;
+}
+
+/* The policy of this project's subject; all others are in baselines/, which also has the table. */
+extern const struct tp_policy tp_policy_timeprest;
+
+#endif
