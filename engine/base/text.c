@@ -187,3 +187,15 @@ const char *tp_nearest(const char *wrong, const char *const *names)
 	}
 	return nearest;
 }
+
+enum tp_status tp_fail_unknown(const char *what, const char *wrong, const char *const *names)
+{
+	const char *nearest = tp_nearest(wrong, names);
+	if (nearest)
+		return tp_fail(TP_ERR_INPUT, "unknown %s '%s': did you mean '%s'?", what, wrong, nearest);
+	char list[TP_DETAIL_BYTES] = "";
+	size_t used = 0;
+	for (size_t i = 0; names[i] && used < sizeof list; i++)
+		used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
+	return tp_fail(TP_ERR_INPUT, "unknown %s '%s': expected one of %s", what, wrong, list);
+}
