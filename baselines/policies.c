@@ -1,0 +1,27 @@
+#include "baselines/policies.h"
+
+#include <string.h>
+
+#include "engine/base/text.h"
+
+const struct tp_policy *const tp_policies[] = {
+	&tp_policy_sequential, &tp_policy_gpipe, &tp_policy_pipedream, &tp_policy_timeprest, NULL,
+};
+
+enum tp_status tp_policy_find(const char *name, const struct tp_policy **policy)
+{
+	const char *names[sizeof tp_policies / sizeof *tp_policies];
+	size_t count = 0;
+	for (; tp_policies[count]; count++) {
+		names[count] = tp_policies[count]->name;
+		if (strcmp(name, names[count]) == 0) {
+			*policy = tp_policies[count];
+			return TP_OK;
+		}
+	}
+	names[count] = NULL;
+	const char *near = tp_nearest(name, names);
+	if (near)
+		return tp_fail(TP_ERR_INPUT, "--schedule: there is no schedule '%s'; did you mean '%s'?", name, near);
+	return tp_fail(TP_ERR_INPUT, "--schedule: there is no schedule '%s'; see 'tpbench help schedules'", name);
+}
