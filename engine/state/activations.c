@@ -1,0 +1,64 @@
+#include "engine/state/activations.h"
+
+enum tp_status tp_activations_init(struct tp_activations *activations, int32_t count, size_t slot_bytes,
+				   size_t message_bytes, int32_t labels, struct tp_memory_ledger *memory)
+{
+	size_t label_bytes = (size_t)labels * sizeof(int32_t);
+	size_t one = tp_align_up(slot_bytes) + tp_align_up(message_bytes) + tp_align_up(label_bytes);
+	*activations = (struct tp_activations){
+		.count = count,
+		.slot_bytes = slot_bytes + label_bytes,
+		.message_bytes = message_bytes,
+	};
+	activations->slots = tp_alloc_array((size_t)count, sizeof *activations->slots);
+	if (!activations->slots || tp_arena_init(&activations->arena, one * (size_t)count) != TP_OK) {
+		tp_activations_release(activations);
+		return TP_ERR_NOMEM;
+	}
+	for (int32_t i = 0; i < count; i++) {
+		struct tp_activation_slot *slot = &activations->slots[i];
+		slot->base = tp_arena_take(&activations->arena, slot_bytes);
+		slot->output_gradient = tp_arena_take(&activations->arena, message_bytes);
+		slot->labels = labels ? tp_arena_take(&activations->arena, label_bytes) : NULL;
+	}
+	tp_memory_reserve(memory, TP_MEM_ACTIVATIONS, (int64_t)activations->slot_bytes * count);
+	tp_memory_reserve(memory, TP_MEM_MESSAGES, (int64_t)message_bytes * count);
+	return TP_OK;
+}
+
+void tp_activations_release(struct tp_activations *activations)
+{
+	tp_free(activations->slots);
+	tp_arena_release(&activations->arena);
+	*activations = (struct tp_activations){0};
+}
+
+static struct tp_activation_slot *slot_at(struct tp_activations *activations, int64_t mini)
+{
+	return &activations->slots[(mini - 1) % activations->count];
+}
+
+struct tp_activation_slot *tp_activations_take(struct tp_activations *activations, int64_t mini,
+					       struct tp_memory_ledger *memory)
+{
+	struct tp_activation_slot *slot = slot_at(activations, mini);
+	TP_CHECK(slot->mini == 0);
+	slot->mini = mini;
+	tp_memory_use(memory, TP_MEM_ACTIVATIONS, (int64_t)activations->slot_bytes);
+	tp_memory_use(memory, TP_MEM_MESSAGES, (int64_t)activations->message_bytes);
+	return slot;
+}
+
+struct tp_activation_slot *tp_activations_of(struct tp_activations *activations, int64_t mini)
+{
+	struct tp_activation_slot *slot = slot_at(activations, mini);
+	TP_CHECK(slot->mini == mini);
+	return slot;
+}
+
+void tp_activations_give_back(struct tp_activations *activations, int64_t mini, struct tp_memory_ledger *memory)
+{
+	tp_activations_of(activations, mini)->mini = 0;
+	tp_memory_use(memory, TP_MEM_ACTIVATIONS, -(int64_t)activations->slot_bytes);
+	tp_memory_use(memory, TP_MEM_MESSAGES, -(int64_t)activations->message_bytes);
+}
