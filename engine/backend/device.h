@@ -74,4 +74,7 @@ extern const struct tp_device_ops *const tp_devices[];
  * with the nearest offered, an unusable device TP_ERR_UNSUPPORTED with the reason. */
 enum tp_status tp_device_find(const char *name, const struct tp_device_ops **ops);
 
+/* TP_ERR_UNSUPPORTED with the name of the first required hook that a table lacks. */
+enum tp_status tp_device_check(const struct tp_device_ops *ops);
+
 #endif

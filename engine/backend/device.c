@@ -1,0 +1,65 @@
+#include "engine/backend/device.h"
+
+#include <string.h>
+
+#include "engine/backend/devices.h"
+
+const struct tp_device_ops *const tp_devices[] = {
+#ifdef TPB_WITH_CPU
+        &tp_device_cpu,
+#endif
+        &tp_device_reference,
+        &tp_device_null,
+        NULL,
+};
+
+enum tp_status tp_device_check(const struct tp_device_ops *ops)
+{
+	const struct {
+		const char *name;
+		bool present;
+	} required[] = {
+	        {"probe", ops->probe != NULL},
+	        {"open", ops->open != NULL},
+	        {"close", ops->close != NULL},
+	        {"kernel_new", ops->kernel_new != NULL},
+	        {"upload", ops->upload != NULL},
+	        {"sgd", ops->sgd != NULL},
+	        {"loss_forward", ops->loss_forward != NULL},
+	        {"loss_backward", ops->loss_backward != NULL},
+	        {"add", ops->add != NULL},
+	};
+	for (size_t i = 0; i < sizeof required / sizeof required[0]; i++)
+		if (!required[i].present)
+			return tp_fail(TP_ERR_UNSUPPORTED, "device %s: the required hook '%s' is missing", ops->name,
+			               required[i].name);
+	return TP_OK;
+}
+
+static enum tp_status check_usable(const struct tp_device_ops *ops)
+{
+	struct tp_text line = {0};
+	enum tp_status status = TP_OK;
+	if (!ops->probe(&line))
+		status = tp_fail(TP_ERR_UNSUPPORTED, "device %s: cannot be used here: %s", ops->name,
+		                 tp_text_get(&line));
+	tp_text_release(&line);
+	return status;
+}
+
+enum tp_status tp_device_find(const char *name, const struct tp_device_ops **ops)
+{
+	const char *names[sizeof tp_devices / sizeof tp_devices[0]];
+	size_t count = 0;
+	for (const struct tp_device_ops *const *device = tp_devices; *device; device++) {
+		if (strcmp((*device)->name, name) == 0) {
+			TP_TRY(tp_device_check(*device));
+			TP_TRY(check_usable(*device));
+			*ops = *device;
+			return TP_OK;
+		}
+		names[count++] = (*device)->name;
+	}
+	names[count] = NULL;
+	return tp_fail_unknown("device", name, names);
+}

@@ -1,0 +1,209 @@
+/* What all operators of the reference device share. */
+#include "engine/backend/reference_kernel.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/base/memory.h"
+
+static const struct tp_reference_operator *const operators[TP_LAYER_KINDS] = {
+        [TP_LAYER_CONV] = &tp_reference_conv,
+        [TP_LAYER_BATCHNORM] = &tp_reference_batchnorm,
+        [TP_LAYER_MAXPOOL] = &tp_reference_maxpool,
+        [TP_LAYER_GLOBAL_AVGPOOL] = &tp_reference_global_avgpool,
+        [TP_LAYER_FLATTEN] = NULL, /* nothing to do: plain order is flat */
+        [TP_LAYER_LINEAR] = &tp_reference_linear,
+        [TP_LAYER_ADD] = &tp_reference_add,
+};
+
+static const struct tp_reference_kernel *self(const struct tp_kernel *kernel)
+{
+	return (const struct tp_reference_kernel *)kernel;
+}
+
+static size_t bytes_of(size_t (*size)(const struct tp_reference_kernel *), const struct tp_reference_kernel *kernel)
+{
+	return size ? size(kernel) : 0;
+}
+
+/* The slices an operation covers: all of them one after another, or one. */
+struct slice_range {
+	int32_t first, end;
+};
+
+static struct slice_range slices_of(const struct tp_reference_kernel *kernel, int32_t slice)
+{
+	if (slice == TP_WHOLE)
+		return (struct slice_range){0, kernel->slicing.count};
+	return (struct slice_range){slice, slice + 1};
+}
+
+/* Where slice j lies in the buffers of an operation that covers `slice`, in samples. */
+static int64_t offset_in_call(const struct tp_reference_kernel *kernel, int32_t slice, int32_t j)
+{
+	return slice == TP_WHOLE ? tp_slice_first(kernel->slicing, j) : 0;
+}
+
+static void *saved_of_slice(const struct tp_reference_kernel *kernel, void *saved, int32_t j)
+{
+	size_t before = (size_t)tp_slice_first(kernel->slicing, j) * bytes_of(kernel->op->saved_sample_bytes, kernel) +
+	                (size_t)j * bytes_of(kernel->op->saved_slice_bytes, kernel);
+	return before ? (unsigned char *)saved + before : saved;
+}
+
+static void apply_relu(const struct tp_reference_kernel *kernel, double *y, int32_t samples)
+{
+	if (!kernel->base.layer->relu)
+		return;
+	for (int64_t i = 0; i < samples * kernel->out_elements; i++)
+		y[i] = y[i] > 0 ? y[i] : 0;
+}
+
+static enum tp_status forward(struct tp_kernel *base, const struct tp_forward_args *args)
+{
+	const struct tp_reference_kernel *kernel = self(base);
+	struct slice_range range = slices_of(kernel, args->slice);
+	for (int32_t j = range.first; j < range.end; j++) {
+		int64_t offset = offset_in_call(kernel, args->slice, j);
+		double *y = (double *)args->y + offset * kernel->out_elements;
+		struct tp_reference_batch batch = {
+		        .samples = tp_slice_size(kernel->slicing, j),
+		        .params = args->params,
+		        .state = args->state,
+		        .saved = saved_of_slice(kernel, args->saved, j),
+		        .scratch = args->scratch,
+		};
+		for (int32_t i = 0; i < base->layer->inputs; i++)
+			batch.x[i] = (const double *)args->x[i] + offset * kernel->in_elements;
+		kernel->op->forward(kernel, &batch, y);
+		apply_relu(kernel, y, batch.samples);
+	}
+	return TP_OK;
+}
+
+static enum tp_status infer(struct tp_kernel *base, int32_t samples, const struct tp_forward_args *args)
+{
+	const struct tp_reference_kernel *kernel = self(base);
+	struct tp_reference_batch batch = {
+	        .samples = samples,
+	        .params = args->params,
+	        .state = args->state,
+	        .scratch = args->scratch,
+	};
+	for (int32_t i = 0; i < base->layer->inputs; i++)
+		batch.x[i] = args->x[i];
+	if (kernel->op->infer)
+		kernel->op->infer(kernel, &batch, args->y);
+	else
+		kernel->op->forward(kernel, &batch, args->y);
+	apply_relu(kernel, args->y, samples);
+	return TP_OK;
+}
+
+/* The gradient before the fused ReLU: dy where y > 0. */
+static void mask_gradient(const double *y, const double *dy, double *masked, int64_t count)
+{
+	for (int64_t i = 0; i < count; i++)
+		masked[i] = y[i] > 0 ? dy[i] : 0;
+}
+
+static enum tp_status backward(struct tp_kernel *base, const struct tp_backward_args *args)
+{
+	const struct tp_reference_kernel *kernel = self(base);
+	struct slice_range range = slices_of(kernel, args->slice);
+	if (base->params_bytes && !args->accumulate)
+		memset(args->dparams, 0, base->params_bytes);
+	for (int32_t j = range.first; j < range.end; j++) {
+		int64_t offset = offset_in_call(kernel, args->slice, j);
+		struct tp_reference_batch batch = {
+		        .samples = tp_slice_size(kernel->slicing, j),
+		        .params = args->params,
+		        .saved = saved_of_slice(kernel, args->saved, j),
+		        .scratch = args->scratch,
+		};
+		const double *dy = (const double *)args->dy + offset * kernel->out_elements;
+		double *dx[TP_LAYER_INPUTS] = {NULL};
+		for (int32_t i = 0; i < base->layer->inputs; i++) {
+			batch.x[i] = (const double *)args->x[i] + offset * kernel->in_elements;
+			if (args->dx[i])
+				dx[i] = (double *)args->dx[i] + offset * kernel->in_elements;
+		}
+		if (base->layer->relu) {
+			int64_t count = batch.samples * kernel->out_elements;
+			mask_gradient((const double *)args->y + offset * kernel->out_elements, dy, batch.scratch,
+			              count);
+			dy = batch.scratch;
+			batch.scratch += count;
+		}
+		kernel->op->backward(kernel, &batch, dy, dx, args->dparams);
+	}
+	return TP_OK;
+}
+
+static void import_param(struct tp_kernel *base, int32_t index, const float *plain, void *block)
+{
+	const struct tp_kernel_param *param = &base->params[index];
+	double *to = (double *)((unsigned char *)block + param->offset_bytes);
+	for (size_t i = 0; i < param->bytes / sizeof(double); i++)
+		to[i] = (double)plain[i];
+}
+
+static void export_param(struct tp_kernel *base, int32_t index, const void *block, double *plain)
+{
+	const struct tp_kernel_param *param = &base->params[index];
+	memcpy(plain, (const unsigned char *)block + param->offset_bytes, param->bytes);
+}
+
+static void free_kernel(struct tp_kernel *base)
+{
+	tp_free(base);
+}
+
+static const struct tp_kernel_ops with_params = {forward, infer, backward, import_param, export_param, free_kernel};
+static const struct tp_kernel_ops without_params = {forward, infer, backward, NULL, NULL, free_kernel};
+static const struct tp_kernel_ops alias = {NULL, NULL, NULL, NULL, NULL, free_kernel};
+
+/* Tensors one after another: trainable ones in the parameter block, the others in the state block. */
+static void lay_out_params(struct tp_kernel *base)
+{
+	struct tp_param params[TP_LAYER_MAX_PARAMS];
+	int32_t count = tp_layer_params(base->layer, params);
+	base->ops = count ? &with_params : &without_params;
+	for (int32_t i = 0; i < count; i++) {
+		size_t *block_bytes = params[i].trainable ? &base->params_bytes : &base->state_bytes;
+		base->params[i].offset_bytes = *block_bytes;
+		base->params[i].bytes = (size_t)params[i].elements * sizeof(double);
+		*block_bytes += base->params[i].bytes;
+	}
+}
+
+enum tp_status tp_reference_kernel_new(struct tp_device *device, const struct tp_kernel_spec *spec,
+                                       struct tp_kernel **out)
+{
+	(void)device;
+	const struct tp_layer *layer = spec->layer;
+	struct tp_reference_kernel *kernel = tp_alloc(sizeof *kernel);
+	if (!kernel)
+		return TP_ERR_NOMEM;
+	kernel->op = operators[layer->kind];
+	kernel->slicing = spec->slicing;
+	kernel->in_elements = tp_shape_elements(layer->in_shape);
+	kernel->out_elements = tp_shape_elements(layer->out_shape);
+	struct tp_kernel *base = &kernel->base;
+	base->layer = layer;
+	base->out = tp_tensor_plain(layer->out_shape, sizeof(double));
+	if (kernel->op) {
+		size_t batch = (size_t)spec->slicing.batch, slices = (size_t)spec->slicing.count;
+		lay_out_params(base);
+		base->saved_bytes = batch * bytes_of(kernel->op->saved_sample_bytes, kernel) +
+		                    slices * bytes_of(kernel->op->saved_slice_bytes, kernel);
+		base->scratch_bytes = bytes_of(kernel->op->scratch_bytes, kernel);
+		if (layer->relu) /* the masked gradient of the largest slice */
+			base->scratch_bytes += (size_t)tp_slice_size(spec->slicing, 0) * base->out.sample_bytes;
+	} else {
+		base->ops = &alias;
+		base->aliases_input = true;
+	}
+	*out = base;
+	return TP_OK;
+}
