@@ -19,14 +19,14 @@ struct tp_run_config {
 	char model[TP_CONFIG_NAME_BYTES];
 	int32_t hidden;
 	char dataset[TP_CONFIG_NAME_BYTES];
-	char data_dir[TP_CONFIG_PATH_BYTES]; /* "" for synthetic */
+	char data_dir[TP_CONFIG_PATH_BYTES];     /* "" for synthetic */
 	int32_t synthetic_train, synthetic_test; /* samples, 0: the default */
 	bool shuffle, augment;
 	/* the pipeline */
 	char schedule[TP_CONFIG_NAME_BYTES];
-	int32_t stages;	       /* W */
+	int32_t stages;        /* W */
 	int32_t micro_batches; /* N */
-	int32_t batch;	       /* M, samples of a mini-batch */
+	int32_t batch;         /* M, samples of a mini-batch */
 	int32_t mini_batches;  /* of an epoch at most; 0: as many as the data hold */
 	int32_t epochs;
 	char partition[256]; /* "auto" or "2,2" */
@@ -39,22 +39,23 @@ struct tp_run_config {
 	char conv[16]; /* auto, direct, winograd */
 	bool pin;
 	int64_t timeout_ns; /* a stage that waits longer than this ends the run */
-	bool evaluate;	    /* on the test samples after every epoch */
+	bool evaluate;      /* on the test samples after every epoch */
 	/* start and end */
 	uint64_t seed;
 	char load_weights[TP_CONFIG_PATH_BYTES]; /* "" for none */
-	bool partial;				 /* load what fits */
+	bool partial;                            /* load what fits */
 	char save_weights[TP_CONFIG_PATH_BYTES];
 	bool profile_ops; /* record operations and messages */
 };
 
-/* The defaults for every field, with stages = 2. */
+/* The defaults of the option table (engine/config/options.h) for every field, with stages = 2. */
 void tp_run_config_defaults(struct tp_run_config *config);
 
 /* Field by field and against each other (N > batch, ...); what needs the model or the data is checked by the plan. */
 enum tp_status tp_run_config_check(const struct tp_run_config *config);
 
-/* One "name=value" line per field that decides results, sorted by name: the same text for the same experiment. */
+/* One "name=value" line per field that decides results, sorted by name: the same text for the same experiment. What
+ * only bounds, labels or stores a run (timeout, save-weights) is left out. */
 void tp_run_config_text(const struct tp_run_config *config, struct tp_text *text);
 /* 64-bit hash of that text. */
 uint64_t tp_run_config_hash(const struct tp_run_config *config);

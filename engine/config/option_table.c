@@ -1,0 +1,146 @@
+/* The rows of the option table; what is done with them is in options.c. */
+#include "engine/config/options.h"
+
+#define TRAIN (TP_FOR_COMPARE | TP_FOR_RUN)
+#define ALL (TRAIN | TP_FOR_SIMULATE)
+#define FIELD(member) offsetof(struct tp_options, member), sizeof(((struct tp_options *)0)->member)
+
+/* In the order of their enums. */
+static const char *const orders[] = {"static", "dynamic", NULL};
+static const char *const backward_versions[] = {"default", "committed", "latest", NULL};
+static const char *const profiles[] = {"off", "ops", NULL};
+static const char *const formats[] = {"table", "grid", "json", NULL};
+static const char *const convolutions[] = {"auto", "direct", "winograd", NULL};
+
+/* One row, a few lines: laid out by hand. */
+/* clang-format off */
+const struct tp_option tp_option_table[] = {
+	/* what is trained */
+	{.name = "model", .type = TP_OPTION_TEXT, .group = TP_GROUP_TRAINING, .commands = TRAIN,
+	 FIELD(config.model), .default_text = "vgg16", .metavar = "NAME", .decides = true,
+	 .help = "network to train; `tpbench models` lists them"},
+	{.name = "hidden", .type = TP_OPTION_INT, .group = TP_GROUP_TRAINING, .commands = TRAIN,
+	 FIELD(config.hidden), .default_text = "256", .min = 1, .max = 65536, .metavar = "WIDTH", .decides = true,
+	 .help = "hidden width of mlp"},
+	{.name = "dataset", .type = TP_OPTION_TEXT, .group = TP_GROUP_TRAINING, .commands = TRAIN,
+	 FIELD(config.dataset), .default_text = "synthetic", .metavar = "NAME", .decides = true,
+	 .help = "data to train on"},
+	{.name = "data-dir", .type = TP_OPTION_TEXT, .group = TP_GROUP_TRAINING, .commands = TRAIN,
+	 FIELD(config.data_dir), .default_note = "none", .metavar = "FOLDER", .decides = true,
+	 .help = "folder that holds the data set's files under their official names"},
+	{.name = "synthetic-train", .type = TP_OPTION_INT, .group = TP_GROUP_TRAINING, .commands = TRAIN,
+	 FIELD(config.synthetic_train), .default_note = "the data set's own", .min = 1, .max = 10000000,
+	 .metavar = "SAMPLES", .decides = true, .help = "training samples of the synthetic data set"},
+	{.name = "synthetic-test", .type = TP_OPTION_INT, .group = TP_GROUP_TRAINING, .commands = TRAIN,
+	 FIELD(config.synthetic_test), .default_note = "the data set's own", .min = 1, .max = 10000000,
+	 .metavar = "SAMPLES", .decides = true, .help = "test samples of the synthetic data set"},
+	{.name = "shuffle", .type = TP_OPTION_SWITCH, .group = TP_GROUP_TRAINING, .commands = TRAIN,
+	 FIELD(config.shuffle), .default_text = "on", .decides = true,
+	 .help = "visit the samples in a new order, decided by the seed, in every epoch"},
+	{.name = "augment", .type = TP_OPTION_SWITCH, .group = TP_GROUP_TRAINING, .commands = TRAIN,
+	 FIELD(config.augment), .default_text = "off", .decides = true,
+	 .help = "shift and mirror training samples"},
+	{.name = "epochs", .type = TP_OPTION_INT, .group = TP_GROUP_TRAINING, .commands = TRAIN,
+	 FIELD(config.epochs), .default_text = "1", .min = 0, .max = 100000, .metavar = "COUNT", .decides = true,
+	 .help = "passes over the training data; 0 plans the run and trains nothing"},
+	{.name = "evaluate", .type = TP_OPTION_SWITCH, .group = TP_GROUP_TRAINING, .commands = TRAIN,
+	 FIELD(config.evaluate), .default_text = "on", .decides = true,
+	 .help = "evaluate on the test samples after every epoch, outside the timed window"},
+	{.name = "seed", .type = TP_OPTION_INT, .group = TP_GROUP_TRAINING, .commands = TRAIN, FIELD(config.seed),
+	 .default_text = "1", .min = 0, .max = 9007199254740992.0, .metavar = "NUMBER", .decides = true,
+	 .help = "decides initial weights, order of samples, augmentation and synthetic data"},
+	{.name = "load-weights", .type = TP_OPTION_TEXT, .group = TP_GROUP_TRAINING, .commands = TRAIN,
+	 FIELD(config.load_weights), .default_note = "from the seed", .metavar = "FILE", .decides = true,
+	 .help = "safetensors file to start from"},
+	{.name = "partial", .type = TP_OPTION_FLAG, .group = TP_GROUP_TRAINING, .commands = TRAIN,
+	 FIELD(config.partial), .default_text = "off", .decides = true,
+	 .help = "take from --load-weights what fits and list the rest"},
+
+	/* the pipeline */
+	{.name = "schedule", .type = TP_OPTION_TEXT, .group = TP_GROUP_PIPELINE,
+	 .commands = TP_FOR_RUN | TP_FOR_SIMULATE, FIELD(config.schedule), .default_text = "timeprest",
+	 .metavar = "NAME", .decides = true, .help = "who computes what when"},
+	{.name = "schedule", .type = TP_OPTION_TEXT, .group = TP_GROUP_PIPELINE, .commands = TP_FOR_COMPARE,
+	 FIELD(schedules), .default_text = "gpipe,pipedream,timeprest", .metavar = "LIST",
+	 .help = "schedules to compare, parted by commas; the same as the list after --compare"},
+	{.name = "stages", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE, .commands = TRAIN,
+	 FIELD(config.stages), .default_text = "2", .default_note = "free cores, 2 to 4", .min = 1, .max = 1024,
+	 .metavar = "W", .decides = true, .help = "stages of the pipeline, one worker each"},
+	{.name = "stages", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE, .commands = TP_FOR_SIMULATE,
+	 FIELD(config.stages), .default_text = "3", .min = 1, .max = 1024, .metavar = "W",
+	 .help = "stages of the pipeline, one worker each"},
+	{.name = "micro-batches", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE, .commands = ALL,
+	 FIELD(config.micro_batches), .default_text = "3", .min = 1, .max = 1024, .metavar = "N", .decides = true,
+	 .help = "micro-batches of a mini-batch, sizes differing by at most one"},
+	{.name = "batch", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE, .commands = TRAIN,
+	 FIELD(config.batch), .default_text = "48", .min = 1, .max = 65536, .metavar = "M", .decides = true,
+	 .help = "samples of a mini-batch, that is of one weight update"},
+	{.name = "mini-batches", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE, .commands = TRAIN,
+	 FIELD(config.mini_batches), .default_note = "all the data hold", .min = 1, .max = 1000000000,
+	 .metavar = "COUNT", .decides = true, .help = "mini-batches of an epoch at most"},
+	{.name = "mini-batches", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE, .commands = TP_FOR_SIMULATE,
+	 FIELD(config.mini_batches), .default_text = "8", .min = 1, .max = 100000, .metavar = "COUNT",
+	 .help = "mini-batches to simulate"},
+	{.name = "partition", .type = TP_OPTION_TEXT, .group = TP_GROUP_PIPELINE, .commands = TRAIN,
+	 FIELD(config.partition), .default_text = "auto", .metavar = "auto|N,N,..", .decides = true,
+	 .help = "blocks of each stage; auto balances counted operations"},
+	{.name = "order", .type = TP_OPTION_CHOICE, .group = TP_GROUP_PIPELINE, .commands = TRAIN,
+	 FIELD(config.order), .default_text = "dynamic", .choices = orders, .decides = true,
+	 .help = "static: every stage replays the slot plan; dynamic: a free stage takes what is ready"},
+	{.name = "backward-version", .type = TP_OPTION_CHOICE, .group = TP_GROUP_PIPELINE, .commands = ALL,
+	 FIELD(config.backward_version), .default_text = "default", .choices = backward_versions, .decides = true,
+	 .help = "weights a backward of timeprest reads: the newest applied at all stages, or each stage's live"},
+
+	/* the optimizer */
+	{.name = "lr", .type = TP_OPTION_REAL, .group = TP_GROUP_OPTIMIZER, .commands = TRAIN, FIELD(config.lr),
+	 .default_text = "0.01", .min = 0, .max = 1e6, .metavar = "RATE", .decides = true,
+	 .help = "learning rate"},
+	{.name = "momentum", .type = TP_OPTION_REAL, .group = TP_GROUP_OPTIMIZER, .commands = TRAIN,
+	 FIELD(config.momentum), .default_text = "0.9", .min = 0, .max = 1, .metavar = "FACTOR", .decides = true,
+	 .help = "momentum of sgd"},
+	{.name = "weight-decay", .type = TP_OPTION_REAL, .group = TP_GROUP_OPTIMIZER, .commands = TRAIN,
+	 FIELD(config.weight_decay), .default_text = "0.0005", .min = 0, .max = 1e6, .metavar = "FACTOR",
+	 .decides = true, .help = "weight decay, on every parameter"},
+
+	/* where it runs */
+	{.name = "device", .type = TP_OPTION_TEXT, .group = TP_GROUP_MACHINE, .commands = TRAIN,
+	 FIELD(config.device), .default_text = "cpu", .metavar = "NAME", .decides = true,
+	 .help = "what computes; `tpbench doctor` lists them"},
+	{.name = "conv", .type = TP_OPTION_WORD, .group = TP_GROUP_MACHINE, .commands = TRAIN, FIELD(config.conv),
+	 .default_text = "auto", .choices = convolutions, .decides = true,
+	 .help = "convolution algorithm; auto times the candidates once and keeps the choice on disk"},
+	{.name = "pin", .type = TP_OPTION_FLAG, .group = TP_GROUP_MACHINE, .commands = TRAIN, FIELD(config.pin),
+	 .default_text = "off", .decides = true, .help = "bind each stage to a core of its own"},
+	{.name = "timeout", .type = TP_OPTION_DURATION, .group = TP_GROUP_MACHINE, .commands = TRAIN,
+	 FIELD(config.timeout_ns), .default_text = "300s", .min = 1e6, .max = 8.64e16, .metavar = "DURATION",
+	 .help = "a stage that waits longer than this ends the run"},
+
+	/* measuring and results */
+	{.name = "repeats", .type = TP_OPTION_INT, .group = TP_GROUP_RESULTS, .commands = TP_FOR_COMPARE,
+	 FIELD(repeats), .default_note = "3 on synthetic data, else 1", .min = 1, .max = 1000, .metavar = "COUNT",
+	 .help = "runs of each schedule, interleaved over the schedules; the spread is shown"},
+	{.name = "repeats", .type = TP_OPTION_INT, .group = TP_GROUP_RESULTS, .commands = TP_FOR_RUN,
+	 FIELD(repeats), .default_text = "1", .min = 1, .max = 1000, .metavar = "COUNT",
+	 .help = "how often to run"},
+	{.name = "warm-up", .type = TP_OPTION_INT, .group = TP_GROUP_RESULTS, .commands = TRAIN, FIELD(warm_up),
+	 .default_text = "2", .min = 0, .max = 100000, .metavar = "COUNT",
+	 .help = "mini-batches that each schedule trains, unrecorded, before its first run"},
+	{.name = "profile", .type = TP_OPTION_CHOICE, .group = TP_GROUP_RESULTS, .commands = TRAIN,
+	 FIELD(config.profile_ops), .default_text = "ops", .choices = profiles, .decides = true,
+	 .help = "record every operation and message, or none"},
+	{.name = "db", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS, .commands = TRAIN, FIELD(db),
+	 .default_text = "tpbench.db", .metavar = "FILE", .help = "SQLite database to which the runs are added"},
+	{.name = "name", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS, .commands = TRAIN, FIELD(run_name),
+	 .default_note = "none", .metavar = "TEXT", .help = "label of the runs in the database"},
+	{.name = "note", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS, .commands = TRAIN, FIELD(note),
+	 .default_note = "none", .metavar = "TEXT", .help = "remark kept with the runs"},
+	{.name = "save-weights", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS, .commands = TP_FOR_RUN,
+	 FIELD(config.save_weights), .default_note = "none", .metavar = "FILE",
+	 .help = "write the weights there at the end, as safetensors"},
+	{.name = "json", .type = TP_OPTION_FLAG, .group = TP_GROUP_RESULTS, .commands = TRAIN, FIELD(json),
+	 .default_text = "off", .help = "print one JSON object instead of tables"},
+	{.name = "format", .type = TP_OPTION_CHOICE, .group = TP_GROUP_RESULTS, .commands = TP_FOR_SIMULATE,
+	 FIELD(format), .default_text = "table", .choices = formats, .help = "what to print"},
+	{.name = NULL},
+};
+/* clang-format on */

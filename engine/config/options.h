@@ -1,0 +1,101 @@
+/* The option table: one row per option drives parsing, ranges, defaults, help, the man page and the recorded parameters
+ * of a run. A new option is one field and one row. */
+#ifndef TP_ENGINE_CONFIG_OPTIONS_H
+#define TP_ENGINE_CONFIG_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/config/run_config.h"
+
+/* What simulate prints. */
+enum tp_simulate_format { TP_SIMULATE_TABLE, TP_SIMULATE_GRID, TP_SIMULATE_JSON };
+
+/* Everything a command line can say: the experiment, and what to do around it. */
+struct tp_options {
+	struct tp_run_config config; /* first, so that rows of the configuration apply to a bare one, too */
+	char schedules[512];         /* of a comparison, parted by commas */
+	int32_t repeats;             /* 0: not given */
+	int32_t warm_up;             /* mini-batches of each schedule before the first repeat */
+	char db[TP_CONFIG_PATH_BYTES];
+	bool json;
+	char run_name[TP_CONFIG_NAME_BYTES]; /* "" for none */
+	char note[256];
+	enum tp_simulate_format format;
+};
+
+enum tp_option_type {
+	TP_OPTION_INT,      /* int32_t or, by size, uint64_t */
+	TP_OPTION_REAL,     /* double */
+	TP_OPTION_SWITCH,   /* bool, on|off */
+	TP_OPTION_FLAG,     /* bool; on by its name alone, --name=on|off also taken */
+	TP_OPTION_CHOICE,   /* one of `choices`, stored as its index in an enum or bool */
+	TP_OPTION_WORD,     /* one of `choices`, stored as text */
+	TP_OPTION_TEXT,     /* text; whoever uses it knows what is valid */
+	TP_OPTION_DURATION, /* int64_t nanoseconds, written with a unit */
+};
+
+/* Commands that train or simulate; a row says which of them take it. */
+#define TP_FOR_COMPARE 1U
+#define TP_FOR_RUN 2U
+#define TP_FOR_SIMULATE 4U
+
+enum tp_option_group {
+	TP_GROUP_TRAINING,
+	TP_GROUP_PIPELINE,
+	TP_GROUP_OPTIMIZER,
+	TP_GROUP_MACHINE,
+	TP_GROUP_RESULTS,
+	TP_OPTION_GROUPS
+};
+
+struct tp_option {
+	const char *name; /* without the dashes */
+	enum tp_option_type type;
+	enum tp_option_group group;
+	unsigned commands;          /* TP_FOR_* */
+	size_t offset, size;        /* in struct tp_options */
+	const char *default_text;   /* as a user would write it; NULL: zero, and default_note says what happens then */
+	const char *default_note;   /* what help says instead of default_text; NULL: default_text */
+	double min, max;            /* INT and REAL; DURATION in nanoseconds */
+	const char *const *choices; /* CHOICE and WORD, NULL-ended */
+	const char *metavar;        /* of the value in help */
+	bool decides;               /* a field of the configuration that decides results: part of its canonical text */
+	const char *help;           /* one sentence without a full stop */
+};
+
+/* All options, ended by a row whose name is NULL. A name may stand in several rows for different commands. */
+extern const struct tp_option tp_option_table[];
+
+/* "What is trained", ... */
+const char *tp_option_group_text(enum tp_option_group group);
+
+/* The row of `name` for `command`; NULL when there is none. `command` 0 finds the first of that name. */
+const struct tp_option *tp_option_find(const char *name, unsigned command);
+
+/* In these four, `base` is a struct tp_options or, for rows of the configuration, a bare struct tp_run_config. */
+
+/* Parse `value` into the field of `option`. TP_ERR_INPUT names the option, what was expected and what was found. */
+enum tp_status tp_option_set(const struct tp_option *option, const char *value, void *base);
+
+/* Add the field as text that tp_option_set() would read back to the same value. */
+void tp_option_get(const struct tp_option *option, const void *base, struct tp_text *text);
+
+/* Set the field to its default. */
+void tp_option_default(const struct tp_option *option, void *base);
+
+/* The field as it is against the range of its row, for values that no command line set. Errors as tp_option_set(). */
+enum tp_status tp_option_check(const struct tp_option *option, const void *base);
+
+/* What help says about valid values: "1 to 1024", "on|off"; adds nothing when anything goes. */
+void tp_option_range(const struct tp_option *option, struct tp_text *text);
+
+/* Every default for `command`; stages are the free cores, at most 4 and at least 2, unless the command's row says
+ * otherwise. */
+void tp_options_defaults(struct tp_options *options, unsigned command);
+
+/* Processors this process may run on. */
+int32_t tp_free_cores(void);
+
+#endif
