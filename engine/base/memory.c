@@ -106,7 +106,7 @@ enum tp_status tp_arena_init(struct tp_arena *arena, size_t bytes)
 	arena->base = tp_alloc(bytes);
 	if (!arena->base)
 		return TP_ERR_NOMEM;
-	arena->size_bytes = bytes;
+	arena->size_bytes = tp_align_up(bytes); /* as tp_alloc() gives */
 	return TP_OK;
 }
 
@@ -118,9 +118,9 @@ void tp_arena_release(struct tp_arena *arena)
 
 void *tp_arena_take(struct tp_arena *arena, size_t bytes)
 {
-	size_t rounded = tp_align_up(bytes);
-	TP_CHECK(rounded <= arena->size_bytes - arena->used_bytes);
+	/* Both sizes are whole lines, so what fits also fits rounded up. */
+	TP_CHECK(bytes <= arena->size_bytes - arena->used_bytes);
 	void *piece = arena->base + arena->used_bytes;
-	arena->used_bytes += rounded;
+	arena->used_bytes += tp_align_up(bytes);
 	return piece;
 }

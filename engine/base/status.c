@@ -29,14 +29,16 @@ enum tp_status tp_fail(enum tp_status status, const char *fmt, ...)
 
 enum tp_status tp_fail_in(enum tp_status status, const char *fmt, ...)
 {
-	char built[TP_DETAIL_BYTES];
+	/* Room for both in full, then cut as a whole. */
+	char built[2 * TP_DETAIL_BYTES + 2];
 	va_list args;
 	va_start(args, fmt);
-	(void)vsnprintf(built, sizeof built, fmt, args);
+	(void)vsnprintf(built, TP_DETAIL_BYTES, fmt, args);
 	va_end(args);
 	size_t used = strlen(built);
 	(void)snprintf(built + used, sizeof built - used, ": %s", tp_thread_detail);
-	memcpy(tp_thread_detail, built, sizeof built);
+	built[TP_DETAIL_BYTES - 1] = '\0';
+	memcpy(tp_thread_detail, built, TP_DETAIL_BYTES);
 	return status;
 }
 
