@@ -60,8 +60,5 @@ enum tp_status tp_command_find(const char *name, const struct tp_command **comma
 			return TP_OK;
 		}
 	}
-	const char *nearest = tp_nearest(name, names);
-	if (nearest)
-		return tp_fail(TP_ERR_INPUT, "%s: unknown command; did you mean '%s'?", name, nearest);
-	return tp_fail(TP_ERR_INPUT, "%s: unknown command; `tpbench help` lists them", name);
+	return tp_fail_unknown("command", name, names);
 }
