@@ -55,7 +55,7 @@ static enum tp_status open_records(struct tp_data_file *file, const struct cifar
 		        TP_ERR_INPUT,
 		        "%s: expected a whole number of records of %lld bytes, found %lld bytes, %lld after the last "
 		        "whole record",
-		        file->path, (long long)record_bytes(kind), (long long)file->file_bytes,
+		        tp_data_shown(file->path), (long long)record_bytes(kind), (long long)file->file_bytes,
 		        (long long)(file->file_bytes % record_bytes(kind)));
 	*records = file->file_bytes / record_bytes(kind);
 	return TP_OK;
@@ -81,7 +81,7 @@ static enum tp_status read_records(struct tp_data_file *file, const struct cifar
 			if (at[i] >= kind->labels[i].classes)
 				return tp_fail(TP_ERR_INPUT,
 				               "%s: record %lld of %lld: expected a %s from 0 to %d, found %d",
-				               file->path, (long long)record + 1, (long long)records,
+				               tp_data_shown(file->path), (long long)record + 1, (long long)records,
 				               kind->labels[i].name, kind->labels[i].classes - 1, at[i]);
 		}
 		dataset->labels[first + record] = at[kind->label_bytes - 1];
@@ -107,7 +107,8 @@ static enum tp_status open_files(struct cifar_files *set, const struct cifar *ki
 		}
 	}
 	if (set->count == 0)
-		return tp_fail(TP_ERR_INPUT, "%s: expected %s; found no training file", dir, entry->files);
+		return tp_fail(TP_ERR_INPUT, "%s: expected %s; found no training file", tp_data_shown(dir),
+		               entry->files);
 	int32_t at = set->count++;
 	return open_records(&set->files[at], kind, dir, kind->test_file, &set->records[at]);
 }

@@ -11,6 +11,14 @@
 /* zlib's window into the file; its default of 8 KiB costs a system call per 8 KiB. */
 #define GZIP_BUFFER_BYTES (128u << 10)
 
+#define SHOWN_PATH_BYTES 300
+
+const char *tp_data_shown(const char *path)
+{
+	size_t length = strlen(path);
+	return length > SHOWN_PATH_BYTES ? path + length - SHOWN_PATH_BYTES : path;
+}
+
 static const char *kind_text(mode_t mode)
 {
 	if (S_ISREG(mode))
@@ -22,10 +30,10 @@ enum tp_status tp_data_folder_check(const char *dir)
 {
 	struct stat info;
 	if (stat(dir, &info) != 0)
-		return tp_fail(TP_ERR_INPUT, "%s: expected a folder of data files, found none: %s", dir,
+		return tp_fail(TP_ERR_INPUT, "%s: expected a folder of data files, found none: %s", tp_data_shown(dir),
 		               strerror(errno));
 	if (!S_ISDIR(info.st_mode))
-		return tp_fail(TP_ERR_INPUT, "%s: expected a folder of data files, found %s", dir,
+		return tp_fail(TP_ERR_INPUT, "%s: expected a folder of data files, found %s", tp_data_shown(dir),
 		               kind_text(info.st_mode));
 	return TP_OK;
 }
@@ -51,15 +59,17 @@ static enum tp_status check_and_open(struct tp_data_file *file)
 {
 	struct stat info;
 	if (stat(file->path, &info) != 0)
-		return tp_fail(TP_ERR_INPUT, "%s: expected a data file, found none: %s", file->path, strerror(errno));
+		return tp_fail(TP_ERR_INPUT, "%s: expected a data file, found none: %s", tp_data_shown(file->path),
+		               strerror(errno));
 	if (!S_ISREG(info.st_mode))
-		return tp_fail(TP_ERR_INPUT, "%s: expected a data file, found %s", file->path, kind_text(info.st_mode));
+		return tp_fail(TP_ERR_INPUT, "%s: expected a data file, found %s", tp_data_shown(file->path),
+		               kind_text(info.st_mode));
 	if (info.st_size == 0)
-		return tp_fail(TP_ERR_INPUT, "%s: expected a data file, found an empty one", file->path);
+		return tp_fail(TP_ERR_INPUT, "%s: expected a data file, found an empty one", tp_data_shown(file->path));
 	file->file_bytes = info.st_size;
 	file->fd = open(file->path, O_RDONLY | O_CLOEXEC);
 	if (file->fd < 0)
-		return tp_fail(TP_ERR_INPUT, "%s: cannot be opened: %s", file->path, strerror(errno));
+		return tp_fail(TP_ERR_INPUT, "%s: cannot be opened: %s", tp_data_shown(file->path), strerror(errno));
 	return TP_OK;
 }
 
@@ -73,7 +83,7 @@ enum tp_status tp_data_file_open(struct tp_data_file *file, const char *dir, con
 	file->gz = gzdopen(file->fd, "rb");
 	if (!file->gz) {
 		tp_data_file_close(file);
-		return tp_fail(TP_ERR_NOMEM, "%s: no memory to unzip it", file->path);
+		return tp_fail(TP_ERR_NOMEM, "%s: no memory to unzip it", tp_data_shown(file->path));
 	}
 	file->fd = -1;
 	(void)gzbuffer(file->gz, GZIP_BUFFER_BYTES); /* fails only after the first read */
@@ -90,13 +100,15 @@ static enum tp_status gzip_state(const struct tp_data_file *file)
 	case Z_STREAM_END:
 		return TP_OK;
 	case Z_BUF_ERROR:
-		return tp_fail(TP_ERR_INPUT, "%s: expected a whole gzip file, found one that is cut short", file->path);
+		return tp_fail(TP_ERR_INPUT, "%s: expected a whole gzip file, found one that is cut short",
+		               tp_data_shown(file->path));
 	case Z_ERRNO:
-		return tp_fail(TP_ERR_IO, "%s: cannot be read: %s", file->path, strerror(errno));
+		return tp_fail(TP_ERR_IO, "%s: cannot be read: %s", tp_data_shown(file->path), strerror(errno));
 	case Z_MEM_ERROR:
-		return tp_fail(TP_ERR_NOMEM, "%s: no memory to unzip it", file->path);
+		return tp_fail(TP_ERR_NOMEM, "%s: no memory to unzip it", tp_data_shown(file->path));
 	default:
-		return tp_fail(TP_ERR_INPUT, "%s: expected a whole gzip file, found damaged data", file->path);
+		return tp_fail(TP_ERR_INPUT, "%s: expected a whole gzip file, found damaged data",
+		               tp_data_shown(file->path));
 	}
 }
 
@@ -122,9 +134,10 @@ enum tp_status tp_data_file_read(struct tp_data_file *file, void *into, size_t b
 			if (file->gz)
 				TP_TRY(gzip_state(file));
 			else if (got < 0)
-				return tp_fail(TP_ERR_IO, "%s: cannot be read: %s", file->path, strerror(errno));
-			return tp_fail(TP_ERR_INPUT, "%s: cut short: expected %zu more bytes, found %zu", file->path,
-			               bytes, done);
+				return tp_fail(TP_ERR_IO, "%s: cannot be read: %s", tp_data_shown(file->path),
+				               strerror(errno));
+			return tp_fail(TP_ERR_INPUT, "%s: cut short: expected %zu more bytes, found %zu",
+			               tp_data_shown(file->path), bytes, done);
 		}
 		done += (size_t)got;
 	}
@@ -137,11 +150,11 @@ enum tp_status tp_data_file_end(struct tp_data_file *file)
 	int64_t got = read_some(file, &extra, 1);
 	if (got > 0)
 		return tp_fail(TP_ERR_INPUT, "%s: expected the end of the file after its last sample, found more bytes",
-		               file->path);
+		               tp_data_shown(file->path));
 	if (file->gz)
 		return gzip_state(file);
 	if (got < 0)
-		return tp_fail(TP_ERR_IO, "%s: cannot be read: %s", file->path, strerror(errno));
+		return tp_fail(TP_ERR_IO, "%s: cannot be read: %s", tp_data_shown(file->path), strerror(errno));
 	return TP_OK;
 }
 

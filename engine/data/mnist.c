@@ -41,7 +41,7 @@ static enum tp_status open_either(struct tp_data_file *file, const char *dir, co
 		return tp_data_file_open(file, dir, name, true);
 	if (tp_data_file_exists(dir, zipped))
 		return tp_data_file_open(file, dir, zipped, true);
-	return tp_fail(TP_ERR_INPUT, "%s: expected %s or %s, found neither", dir, name, zipped);
+	return tp_fail(TP_ERR_INPUT, "%s: expected %s or %s, found neither", tp_data_shown(dir), name, zipped);
 }
 
 /* Read the header of a file of `dimensions` dimensions, of which all but the first are SIDE. */
@@ -49,27 +49,29 @@ static enum tp_status read_header(struct idx_file *idx, int dimensions)
 {
 	unsigned char header[16];
 	uint32_t magic = dimensions == 3 ? MAGIC_IMAGES : MAGIC_LABELS;
-	TP_TRY(tp_data_file_read(&idx->file, header, 4 + 4 * (size_t)dimensions));
+	TP_TRY(tp_data_file_read(&idx->file, header, 4));
 	if (big_endian(header) != magic)
 		return tp_fail(TP_ERR_INPUT, "%s: expected an IDX file of %s, magic 0x%08x, found magic 0x%08x",
-		               idx->file.path, dimensions == 3 ? "images" : "labels", (unsigned)magic,
+		               tp_data_shown(idx->file.path), dimensions == 3 ? "images" : "labels", (unsigned)magic,
 		               (unsigned)big_endian(header));
+	TP_TRY(tp_data_file_read(&idx->file, header + 4, 4 * (size_t)dimensions));
 	idx->count = big_endian(header + 4);
 	int64_t bytes = idx->count;
 	for (int i = 1; i < dimensions; i++) {
 		uint32_t found = big_endian(header + 4 + 4 * i);
 		if (found != SIDE)
 			return tp_fail(TP_ERR_INPUT, "%s: expected images of %d x %d pixels, found %u %s",
-			               idx->file.path, SIDE, SIDE, (unsigned)found, i == 1 ? "rows" : "columns");
+			               tp_data_shown(idx->file.path), SIDE, SIDE, (unsigned)found,
+			               i == 1 ? "rows" : "columns");
 		bytes *= SIDE;
 	}
 	if (idx->count == 0)
-		return tp_fail(TP_ERR_INPUT, "%s: expected at least 1 sample, found 0", idx->file.path);
+		return tp_fail(TP_ERR_INPUT, "%s: expected at least 1 sample, found 0", tp_data_shown(idx->file.path));
 	/* Before room is made for what the header promises. */
 	if (bytes / DEFLATE_MAX_RATIO > idx->file.file_bytes)
 		return tp_fail(TP_ERR_INPUT,
 		               "%s: cut short: expected %lld samples by its header, found a file of %lld bytes",
-		               idx->file.path, (long long)idx->count, (long long)idx->file.file_bytes);
+		               tp_data_shown(idx->file.path), (long long)idx->count, (long long)idx->file.file_bytes);
 	return TP_OK;
 }
 
@@ -92,8 +94,8 @@ static enum tp_status open_split(struct mnist_split *split, const char *dir, enu
 	TP_TRY(read_header(&split->labels, 1));
 	if (split->images.count != split->labels.count)
 		return tp_fail(TP_ERR_INPUT, "%s: expected %lld labels, one for each image of %s, found %lld",
-		               split->labels.file.path, (long long)split->images.count, file_names[which][0],
-		               (long long)split->labels.count);
+		               tp_data_shown(split->labels.file.path), (long long)split->images.count,
+		               file_names[which][0], (long long)split->labels.count);
 	return TP_OK;
 }
 
@@ -112,8 +114,8 @@ static enum tp_status read_split(struct mnist_split *split, uint8_t *pixels, int
 		}
 		if (chunk[slot] >= CLASSES)
 			return tp_fail(TP_ERR_INPUT, "%s: record %lld of %lld: expected a label from 0 to %d, found %d",
-			               split->labels.file.path, (long long)i + 1, (long long)count, CLASSES - 1,
-			               chunk[slot]);
+			               tp_data_shown(split->labels.file.path), (long long)i + 1, (long long)count,
+			               CLASSES - 1, chunk[slot]);
 		labels[i] = chunk[slot];
 	}
 	return tp_data_file_end(&split->labels.file);

@@ -46,6 +46,9 @@ struct tp_data_file {
 		.fd = -1    \
 	}
 
+/* The end of a path, short enough to leave room in a detail for what was expected and found. */
+const char *tp_data_shown(const char *path);
+
 /* TP_ERR_INPUT unless `dir` is a folder. */
 enum tp_status tp_data_folder_check(const char *dir);
 
