@@ -1,23 +1,19 @@
-/* Where a stage's thread writes its records: arrays of fixed size, set aside before the window, one writer. A record that
- * finds its array full is counted as dropped, and the figures that need it are void. */
+/* Where a stage's thread writes its records: arrays of fixed size, set aside before the window by their owner, one writer.
+ * A record that finds its array full is counted as dropped, and the figures that need it are void. */
 #ifndef TP_PROFILER_RECORDER_H
 #define TP_PROFILER_RECORDER_H
 
-#include "engine/base/status.h"
+#include <stddef.h>
+
 #include "profiler/records.h"
 
 struct tp_recorder {
-	struct tp_op_record *ops;
+	struct tp_op_record *ops; /* not owned */
 	struct tp_message_record *messages;
-	int64_t op_capacity, op_count;
+	int64_t op_capacity, op_count; /* capacity 0: nothing is recorded and nothing dropped */
 	int64_t message_capacity, message_count;
 	int64_t dropped;
 };
-
-/* Zero capacities record nothing and drop nothing. Release with tp_recorder_release(). */
-enum tp_status tp_recorder_init(struct tp_recorder *recorder, int64_t op_capacity, int64_t message_capacity);
-void tp_recorder_release(struct tp_recorder *recorder);
-int64_t tp_recorder_bytes(const struct tp_recorder *recorder);
 
 static inline void tp_recorder_restart(struct tp_recorder *recorder)
 {

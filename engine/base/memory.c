@@ -17,6 +17,7 @@ _Static_assert(sizeof(struct block_head) <= 64, "the head must fit the line befo
 
 static _Atomic uint64_t alloc_count;
 static _Atomic uint64_t alloc_bytes;
+static _Atomic uint64_t heap_bytes;
 static _Atomic int64_t fail_after = -1;
 
 static bool may_allocate(void)
@@ -61,6 +62,8 @@ void *tp_alloc(size_t bytes)
 	head->payload_bytes = payload;
 	atomic_fetch_add_explicit(&alloc_count, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&alloc_bytes, payload, memory_order_relaxed);
+	if (!head->mapped_bytes)
+		atomic_fetch_add_explicit(&heap_bytes, payload + TP_ALIGN_BYTES, memory_order_relaxed);
 	return (unsigned char *)head + TP_ALIGN_BYTES;
 }
 
@@ -79,10 +82,12 @@ void tp_free(void *memory)
 		return;
 	struct block_head *head = (struct block_head *)(void *)((unsigned char *)memory - TP_ALIGN_BYTES);
 	atomic_fetch_sub_explicit(&alloc_bytes, head->payload_bytes, memory_order_relaxed);
-	if (head->mapped_bytes)
+	if (head->mapped_bytes) {
 		(void)munmap(head, head->mapped_bytes);
-	else
-		free(head);
+		return;
+	}
+	atomic_fetch_sub_explicit(&heap_bytes, head->payload_bytes + TP_ALIGN_BYTES, memory_order_relaxed);
+	free(head);
 }
 
 uint64_t tp_alloc_count(void)
@@ -93,6 +98,11 @@ uint64_t tp_alloc_count(void)
 uint64_t tp_alloc_bytes(void)
 {
 	return atomic_load_explicit(&alloc_bytes, memory_order_relaxed);
+}
+
+uint64_t tp_alloc_heap_bytes(void)
+{
+	return atomic_load_explicit(&heap_bytes, memory_order_relaxed);
 }
 
 void tp_alloc_fail_after(int64_t successes)

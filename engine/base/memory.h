@@ -35,6 +35,8 @@ uint64_t tp_alloc_count(void);
 
 /* Bytes now held through tp_alloc(), by request size rounded up to the alignment. */
 uint64_t tp_alloc_bytes(void);
+/* The part of it that lies in the C library's heap; the rest is mapped. */
+uint64_t tp_alloc_heap_bytes(void);
 
 /* For tests: let `successes` more allocations succeed, then fail every one; negative: never fail. */
 void tp_alloc_fail_after(int64_t successes);

@@ -39,7 +39,8 @@ struct tp_run_info {
 	int32_t micro_batches; /* N in effect: 1 where the forward unit is the mini-batch */
 	int64_t minis_per_epoch;
 	int64_t dropped_samples; /* of each epoch: the incomplete last mini-batch, or beyond --mini-batches */
-	int64_t rss_before_bytes; /* resident memory of the process before plan and data */
+	int64_t rss_before_bytes; /* resident memory of the process before the plan (the data set was open) */
+	const char *not_loaded; /* --partial: one line for each tensor that was not loaded, "" when all were */
 };
 
 /* What one epoch gives. Arrays are owned by the trainer and valid until the next epoch or tp_trainer_free(). */

@@ -10,6 +10,18 @@ int32_t tp_backwards_per_mini(const struct tp_policy *policy, int32_t micro_batc
 	return policy->backward_unit == TP_UNIT_MICRO ? micro_batches : 1;
 }
 
+int64_t tp_minis_in_flight(const struct tp_pipeline *pipeline, int32_t stage)
+{
+	const struct tp_policy *policy = pipeline->policy;
+	int64_t least = tp_limit_value(policy->mini_limit, stage, pipeline->stages);
+	int64_t micros = tp_limit_value(policy->micro_limit, stage, pipeline->stages);
+	if (micros != INT64_MAX) { /* so many micro-batches touch at most one mini-batch more than they fill */
+		int64_t touched = micros / tp_forwards_per_mini(policy, pipeline->micro_batches) + 2;
+		least = touched < least ? touched : least;
+	}
+	return least < pipeline->minis ? least : pipeline->minis;
+}
+
 void tp_progress_init(struct tp_progress *progress, const struct tp_pipeline *pipeline, int32_t stage)
 {
 	const struct tp_policy *policy = pipeline->policy;

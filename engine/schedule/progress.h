@@ -18,6 +18,9 @@ struct tp_pipeline {
 int32_t tp_forwards_per_mini(const struct tp_policy *policy, int32_t micro_batches);
 int32_t tp_backwards_per_mini(const struct tp_policy *policy, int32_t micro_batches);
 
+/* Mini-batches that can be between their first forward and their last backward at a stage, at most. */
+int64_t tp_minis_in_flight(const struct tp_pipeline *pipeline, int32_t stage);
+
 struct tp_progress {
 	const struct tp_policy *policy;
 	int32_t stage, stages;

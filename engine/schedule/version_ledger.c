@@ -10,32 +10,20 @@ int64_t tp_ring_size(int64_t value)
 	return size;
 }
 
-/* Mini-batches that can be between their first forward at stage 0 and their last backward there. */
-static int64_t minis_in_pipeline(const struct tp_pipeline *pipeline)
+int32_t tp_ledger_buffer_bound(const struct tp_pipeline *pipeline)
 {
-	int64_t by_mini = tp_limit_value(pipeline->policy->mini_limit, 0, pipeline->stages);
-	int64_t by_micro = tp_limit_value(pipeline->policy->micro_limit, 0, pipeline->stages);
-	if (by_micro != INT64_MAX)
-		by_micro = by_micro / tp_forwards_per_mini(pipeline->policy, pipeline->micro_batches) + 2;
-	int64_t least = by_mini < by_micro ? by_mini : by_micro;
-	return least < pipeline->minis ? least : pipeline->minis;
-}
-
-int32_t tp_ledger_buffer_bound(const struct tp_pipeline *pipeline, int32_t stage)
-{
-	(void)stage;
-	/* A tag is at most minis_in_pipeline() older than the mini-batch it is given to, and the live version is older than
-	 * that mini-batch; one more while an update writes its new buffer. */
-	return (int32_t)minis_in_pipeline(pipeline) + 2;
+	/* A tag is older than the mini-batch it is given to by at most the mini-batches in flight at stage 0, and the live
+	 * version is older than that mini-batch; one more while an update writes its new buffer. */
+	return (int32_t)tp_minis_in_flight(pipeline, 0) + 2;
 }
 
 enum tp_status tp_ledger_init(struct tp_version_ledger *ledger, const struct tp_pipeline *pipeline, int32_t stage)
 {
 	const struct tp_policy *policy = pipeline->policy;
-	int32_t bound = tp_ledger_buffer_bound(pipeline, stage);
+	int32_t bound = tp_ledger_buffer_bound(pipeline);
 	int32_t per_mini = tp_forwards_per_mini(policy, pipeline->micro_batches);
 	int64_t versions = tp_ring_size(bound + 1);
-	int64_t minis = tp_ring_size(minis_in_pipeline(pipeline) + 1);
+	int64_t minis = tp_ring_size(tp_minis_in_flight(pipeline, 0) + 1);
 	int64_t forwards = tp_ring_size(minis * per_mini);
 	*ledger = (struct tp_version_ledger){
 		.policy = policy,

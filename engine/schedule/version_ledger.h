@@ -53,7 +53,7 @@ struct tp_version_ledger {
 };
 
 /* Largest number of versions a stage can need at once, hence of buffers to set aside. */
-int32_t tp_ledger_buffer_bound(const struct tp_pipeline *pipeline, int32_t stage);
+int32_t tp_ledger_buffer_bound(const struct tp_pipeline *pipeline);
 
 /* Allocates its rings; TP_ERR_NOMEM. Release with tp_ledger_release(). */
 enum tp_status tp_ledger_init(struct tp_version_ledger *ledger, const struct tp_pipeline *pipeline, int32_t stage);

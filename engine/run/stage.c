@@ -1,0 +1,270 @@
+#include "engine/run/stage.h"
+
+#include "engine/run/stage_layout.h"
+
+static enum tp_status reserve_workspace(struct tp_stage *stage, const struct tp_stage_sizes *sizes)
+{
+	size_t total = tp_align_up(sizes->scratch_bytes) + tp_align_up(sizes->gradient_sum_bytes);
+	for (int32_t i = 0; i < sizes->gradient_count; i++)
+		total += tp_align_up(sizes->gradient_bytes[i]);
+	stage->gradient_buffers = tp_alloc_array((size_t)sizes->gradient_count, sizeof *stage->gradient_buffers);
+	if (!stage->gradient_buffers)
+		return TP_ERR_NOMEM;
+	TP_TRY(tp_arena_init(&stage->workspace, total));
+	stage->scratch = tp_arena_take(&stage->workspace, sizes->scratch_bytes);
+	for (int32_t i = 0; i < sizes->gradient_count; i++)
+		stage->gradient_buffers[i] = tp_arena_take(&stage->workspace, sizes->gradient_bytes[i]);
+	if (sizes->gradient_sum_bytes)
+		stage->gradient_sum_buffer = tp_arena_take(&stage->workspace, sizes->gradient_sum_bytes);
+	tp_memory_reserve(&stage->memory, TP_MEM_WORKSPACE, (int64_t)total);
+	tp_memory_use(&stage->memory, TP_MEM_WORKSPACE, (int64_t)total);
+	return TP_OK;
+}
+
+static enum tp_status reserve(struct tp_stage *stage, const struct tp_stage_sizes *sizes)
+{
+	const struct tp_stage_spec *spec = &stage->spec;
+	size_t output_bytes = tp_stage_output(stage)->sample_bytes * (size_t)spec->slicing.batch;
+	bool last = spec->index == spec->stages - 1;
+	TP_TRY(reserve_workspace(stage, sizes));
+	TP_TRY(tp_weights_init(&stage->weights, sizes->params_bytes, sizes->state_bytes, spec->version_buffers,
+			       &stage->memory));
+	return tp_activations_init(&stage->activations, spec->slots, sizes->slot_bytes, output_bytes,
+				   last ? spec->slicing.batch : 0, &stage->memory);
+}
+
+enum tp_status tp_stage_init(struct tp_stage *stage, const struct tp_stage_spec *spec,
+			     const struct tp_device_ops *ops, const struct tp_device_options *options)
+{
+	*stage = (struct tp_stage){.spec = *spec, .ops = ops};
+	stage->memory.record.stage = (int16_t)spec->index;
+	stage->first_layer = spec->model->blocks[spec->first_block].first_layer;
+	for (int32_t b = 0; b < spec->block_count; b++)
+		stage->layer_count += spec->model->blocks[spec->first_block + b].layer_count;
+	stage->layers = tp_alloc_array((size_t)stage->layer_count, sizeof *stage->layers);
+	stage->values = tp_alloc_array((size_t)stage->layer_count + 1, sizeof *stage->values);
+	stage->gradient_written = tp_alloc_array((size_t)stage->layer_count + 1, sizeof *stage->gradient_written);
+	struct tp_stage_sizes sizes = {0};
+	enum tp_status status = TP_ERR_NOMEM;
+	if (stage->layers && stage->values && stage->gradient_written)
+		status = ops->open(options, spec->index, &stage->device);
+	if (status == TP_OK)
+		status = tp_stage_lay_out(stage, &sizes);
+	if (status == TP_OK)
+		status = reserve(stage, &sizes);
+	tp_free(sizes.gradient_bytes);
+	return status;
+}
+
+void tp_stage_release(struct tp_stage *stage)
+{
+	for (int32_t l = 0; stage->layers && l < stage->layer_count; l++) {
+		if (stage->layers[l].kernel)
+			stage->layers[l].kernel->ops->free(stage->layers[l].kernel);
+	}
+	tp_free(stage->layers);
+	tp_free(stage->values);
+	tp_free(stage->gradient_written);
+	tp_free(stage->gradient_buffers);
+	tp_arena_release(&stage->workspace);
+	tp_weights_release(&stage->weights);
+	tp_activations_release(&stage->activations);
+	if (stage->device)
+		stage->ops->close(stage->device);
+	*stage = (struct tp_stage){0};
+}
+
+const struct tp_tensor_desc *tp_stage_output(const struct tp_stage *stage)
+{
+	return &stage->values[stage->layer_count].desc;
+}
+
+/* A value in a slot, at a sample. */
+static unsigned char *value_data(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t value, int32_t sample)
+{
+	const struct tp_stage_value *root = &stage->values[stage->values[value].root];
+	return slot->base + root->offset + (size_t)sample * root->desc.sample_bytes;
+}
+
+static const void *value_read(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t value, int32_t sample)
+{
+	if (stage->values[value].root > 0 || stage->spec.index == 0)
+		return value_data(stage, slot, value, sample);
+	return (const unsigned char *)slot->input + (size_t)sample * stage->values[0].desc.sample_bytes;
+}
+
+void *tp_stage_output_data(struct tp_stage *stage, struct tp_activation_slot *slot)
+{
+	return value_data(stage, slot, stage->layer_count, 0);
+}
+
+void *tp_stage_input_data(struct tp_stage *stage, struct tp_activation_slot *slot)
+{
+	return value_data(stage, slot, 0, 0);
+}
+
+static void *at_offset(void *base, size_t offset)
+{
+	return (unsigned char *)base + offset;
+}
+
+/* What forward and infer are called with, alike but for the slice. */
+static struct tp_forward_args forward_args(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t l,
+					   int32_t slice, int32_t sample, int32_t version_buffer)
+{
+	const struct tp_stage_layer *layer = &stage->layers[l];
+	struct tp_forward_args args = {
+		.slice = slice,
+		.y = value_data(stage, slot, l + 1, sample),
+		.params = at_offset(stage->weights.buffer[version_buffer], layer->params_offset),
+		.state = at_offset(stage->weights.state, layer->state_offset),
+		.saved = slot->base + layer->saved_offset,
+		.scratch = stage->scratch,
+	};
+	for (int32_t i = 0; i < layer->kernel->layer->inputs; i++)
+		args.x[i] = value_read(stage, slot, layer->in[i], sample);
+	return args;
+}
+
+enum tp_status tp_stage_forward(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice,
+				int32_t version_buffer)
+{
+	int32_t sample = tp_slice_first(stage->spec.slicing, slice);
+	for (int32_t l = 0; l < stage->layer_count; l++) {
+		struct tp_kernel *kernel = stage->layers[l].kernel;
+		if (kernel->aliases_input)
+			continue;
+		struct tp_forward_args args = forward_args(stage, slot, l, slice, sample, version_buffer);
+		TP_TRY(kernel->ops->forward(kernel, &args));
+	}
+	return TP_OK;
+}
+
+/* Where the gradient of a root value is collected during a backward of the slice that begins at `sample`; NULL for the
+ * input of the model. */
+static void *gradient_of(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t root, int32_t sample)
+{
+	const struct tp_stage_value *value = &stage->values[root];
+	size_t offset = (size_t)sample * value->desc.sample_bytes;
+	if (root == stage->values[stage->layer_count].root)
+		return at_offset(slot->output_gradient, offset);
+	if (root == 0)
+		return slot->input_gradient ? at_offset(slot->input_gradient, offset) : NULL;
+	return stage->gradient_buffers[value->gradient_index];
+}
+
+static enum tp_status backward_layer(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t l, int32_t slice,
+				     int32_t version_buffer, bool accumulate)
+{
+	const struct tp_stage_layer *layer = &stage->layers[l];
+	struct tp_kernel *kernel = layer->kernel;
+	int32_t sample = tp_slice_first(stage->spec.slicing, slice);
+	struct tp_backward_args args = {
+		.slice = slice,
+		.y = value_data(stage, slot, l + 1, sample),
+		.dy = gradient_of(stage, slot, l + 1, sample),
+		.params = at_offset(stage->weights.buffer[version_buffer], layer->params_offset),
+		.dparams = at_offset(stage->weights.gradient, layer->params_offset),
+		.accumulate = accumulate,
+		.saved = slot->base + layer->saved_offset,
+		.scratch = stage->scratch,
+	};
+	int32_t inputs = kernel->layer->inputs;
+	void *wanted[TP_LAYER_INPUTS] = {NULL};
+	for (int32_t i = 0; i < inputs; i++) {
+		int32_t root = stage->values[layer->in[i]].root;
+		args.x[i] = value_read(stage, slot, layer->in[i], sample);
+		wanted[i] = gradient_of(stage, slot, root, sample);
+		args.dx[i] = wanted[i] && stage->gradient_written[root] ? stage->gradient_sum_buffer : wanted[i];
+	}
+	TP_TRY(kernel->ops->backward(kernel, &args));
+	for (int32_t i = 0; i < inputs; i++) {
+		const struct tp_stage_value *root = &stage->values[stage->values[layer->in[i]].root];
+		size_t bytes = root->desc.sample_bytes * (size_t)tp_slice_size(stage->spec.slicing, slice);
+		if (args.dx[i] != wanted[i])
+			stage->ops->add(stage->device, args.dx[i], wanted[i], bytes);
+		stage->gradient_written[root->root] = true;
+	}
+	return TP_OK;
+}
+
+enum tp_status tp_stage_backward(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice,
+				 int32_t version_buffer, bool accumulate)
+{
+	for (int32_t v = 0; v <= stage->layer_count; v++)
+		stage->gradient_written[v] = false;
+	for (int32_t l = stage->layer_count - 1; l >= 0; l--) {
+		if (!stage->layers[l].kernel->aliases_input)
+			TP_TRY(backward_layer(stage, slot, l, slice, version_buffer, accumulate));
+	}
+	return TP_OK;
+}
+
+void tp_stage_loss(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice,
+		   struct tp_loss_result *result)
+{
+	int32_t sample = tp_slice_first(stage->spec.slicing, slice);
+	const struct tp_tensor_desc *logits = tp_stage_output(stage);
+	stage->ops->loss_forward(stage->device, tp_slice_size(stage->spec.slicing, slice), logits->shape.c,
+				 value_data(stage, slot, stage->layer_count, sample), slot->labels + sample,
+				 slot->base + stage->probabilities_offset + (size_t)sample * logits->sample_bytes, result);
+}
+
+void tp_stage_loss_gradient(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice)
+{
+	int32_t sample = tp_slice_first(stage->spec.slicing, slice);
+	const struct tp_tensor_desc *logits = tp_stage_output(stage);
+	size_t offset = (size_t)sample * logits->sample_bytes;
+	stage->ops->loss_backward(stage->device, tp_slice_size(stage->spec.slicing, slice), logits->shape.c,
+				  slot->base + stage->probabilities_offset + offset, slot->labels + sample,
+				  1.0 / stage->spec.slicing.batch, at_offset(slot->output_gradient, offset));
+}
+
+void tp_stage_update(struct tp_stage *stage, int32_t from_buffer, int32_t to_buffer, double lr, double momentum,
+		     double weight_decay)
+{
+	struct tp_weights *weights = &stage->weights;
+	struct tp_sgd sgd = {lr, momentum, weight_decay, !weights->stepped};
+	stage->ops->sgd(stage->device, &sgd, weights->buffer[from_buffer], weights->buffer[to_buffer],
+			weights->gradient, weights->momentum, weights->params_bytes);
+	weights->stepped = true;
+}
+
+enum tp_status tp_stage_infer(struct tp_stage *stage, int32_t samples, const void *input, int32_t version_buffer,
+			      const void **output)
+{
+	struct tp_activation_slot *slot = &stage->activations.slots[0];
+	TP_CHECK(slot->mini == 0);
+	slot->input = input;
+	for (int32_t l = 0; l < stage->layer_count; l++) {
+		struct tp_kernel *kernel = stage->layers[l].kernel;
+		if (kernel->aliases_input)
+			continue;
+		struct tp_forward_args args = forward_args(stage, slot, l, TP_WHOLE, 0, version_buffer);
+		TP_TRY(kernel->ops->infer(kernel, samples, &args));
+	}
+	*output = tp_stage_output_data(stage, slot);
+	return TP_OK;
+}
+
+/* The block of a layer that holds one of its tensors: in a version, or in the state. */
+static void *block_of(struct tp_stage *stage, int32_t layer, int32_t param, int32_t version_buffer)
+{
+	const struct tp_stage_layer *at = &stage->layers[layer];
+	struct tp_param params[TP_LAYER_MAX_PARAMS];
+	(void)tp_layer_params(at->kernel->layer, params);
+	return params[param].trainable ? at_offset(stage->weights.buffer[version_buffer], at->params_offset)
+				       : at_offset(stage->weights.state, at->state_offset);
+}
+
+void tp_stage_import(struct tp_stage *stage, int32_t layer, int32_t param, const float *plain, int32_t version_buffer)
+{
+	struct tp_kernel *kernel = stage->layers[layer].kernel;
+	kernel->ops->import_param(kernel, param, plain, block_of(stage, layer, param, version_buffer));
+}
+
+void tp_stage_export(struct tp_stage *stage, int32_t layer, int32_t param, int32_t version_buffer, double *plain)
+{
+	struct tp_kernel *kernel = stage->layers[layer].kernel;
+	kernel->ops->export_param(kernel, param, block_of(stage, layer, param, version_buffer), plain);
+}

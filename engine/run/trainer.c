@@ -1,0 +1,296 @@
+#include "engine/run/trainer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/base/memory.h"
+#include "engine/base/process.h"
+#include "engine/run/checkpoint.h"
+#include "engine/run/crew.h"
+#include "engine/run/evaluate.h"
+#include "engine/run/real_driver.h"
+
+struct tp_trainer {
+	struct tp_plan plan;
+	struct tp_crew crew;
+	struct tp_run_info info;
+	struct tp_stage_info *stages;
+	struct tp_text *algorithms; /* per stage */
+	struct tp_tracked tracked;
+	struct tp_text left_out; /* of the weights to load */
+	/* Records of an epoch: the recorders of the stages write into parts of these. */
+	struct tp_op_record *ops;
+	struct tp_message_record *messages;
+	struct tp_memory_record *memory; /* stages, then the process */
+	int64_t record_bytes;
+	int64_t library_bytes; /* what libraries allocated for the plan */
+	bool failed;
+};
+
+/* --- records -------------------------------------------------------------------------------------------------------- */
+
+/* One array for all stages; each stage's recorder gets as much of it as its epoch needs. */
+static enum tp_status make_recorders(struct tp_trainer *trainer)
+{
+	struct tp_crew *crew = &trainer->crew;
+	const struct tp_pipeline *pipeline = &crew->pipeline;
+	int32_t stages = pipeline->stages;
+	int64_t on = crew->config->profile_ops;
+	int64_t forwards = on * pipeline->minis * tp_forwards_per_mini(pipeline->policy, pipeline->micro_batches);
+	int64_t backwards = on * pipeline->minis * tp_backwards_per_mini(pipeline->policy, pipeline->micro_batches);
+	int64_t ops = forwards + backwards + on * pipeline->minis; /* the updates */
+	int64_t all_messages = (forwards + backwards) * (stages - 1);
+	trainer->ops = tp_alloc_array((size_t)(ops * stages), sizeof *trainer->ops);
+	trainer->messages = tp_alloc_array((size_t)all_messages, sizeof *trainer->messages);
+	trainer->memory = tp_alloc_array((size_t)stages + 1, sizeof *trainer->memory);
+	if (!trainer->ops || !trainer->messages || !trainer->memory)
+		return TP_ERR_NOMEM;
+	trainer->record_bytes = ops * stages * (int64_t)sizeof *trainer->ops +
+				all_messages * (int64_t)sizeof *trainer->messages;
+	struct tp_message_record *next = trainer->messages;
+	for (int32_t s = 0; s < stages; s++) {
+		int64_t received = (s > 0 ? forwards : 0) + (s < stages - 1 ? backwards : 0);
+		crew->workers[s].recorder = (struct tp_recorder){
+			.ops = trainer->ops + s * ops,
+			.op_capacity = ops,
+			.messages = next,
+			.message_capacity = received,
+		};
+		next += received;
+	}
+	return TP_OK;
+}
+
+/* Close the gaps between the stages' records (there are none after a whole epoch). */
+static void gather_records(struct tp_trainer *trainer, struct tp_epoch_result *result)
+{
+	for (int32_t s = 0; s < trainer->crew.pipeline.stages; s++) {
+		const struct tp_recorder *recorder = &trainer->crew.workers[s].recorder;
+		memmove(trainer->ops + result->op_count, recorder->ops,
+			(size_t)recorder->op_count * sizeof *recorder->ops);
+		memmove(trainer->messages + result->message_count, recorder->messages,
+			(size_t)recorder->message_count * sizeof *recorder->messages);
+		result->op_count += recorder->op_count;
+		result->message_count += recorder->message_count;
+		result->dropped_records += recorder->dropped;
+	}
+	result->ops = trainer->ops;
+	result->messages = trainer->messages;
+}
+
+static void gather_memory(struct tp_trainer *trainer, struct tp_epoch_result *result)
+{
+	struct tp_crew *crew = &trainer->crew;
+	int32_t stages = crew->pipeline.stages;
+	for (int32_t s = 0; s < stages; s++)
+		trainer->memory[s] = crew->workers[s].stage.memory.record;
+
+	struct tp_memory_ledger process = {.record = {.stage = -1, .epoch = crew->epoch}};
+	int64_t order_bytes = crew->order.index ? crew->order.count * (int64_t)sizeof *crew->order.index : 0;
+	int64_t staging_bytes = (int64_t)crew->slicing.batch * tp_shape_elements(crew->dataset->shape) *
+				(int64_t)sizeof(float);
+	const struct {
+		enum tp_mem_kind kind;
+		int64_t bytes;
+	} held[] = {
+		{TP_MEM_DATA, crew->dataset->held_bytes + order_bytes + staging_bytes},
+		{TP_MEM_PROFILER, trainer->record_bytes},
+		{TP_MEM_LIBRARY, trainer->library_bytes},
+	};
+	for (size_t i = 0; i < sizeof held / sizeof *held; i++) {
+		tp_memory_use(&process, held[i].kind, held[i].bytes);
+		tp_memory_reserve(&process, held[i].kind, held[i].bytes);
+	}
+	trainer->memory[stages] = process.record;
+	result->memory = trainer->memory;
+	result->memory_count = stages + 1;
+	result->rss_bytes = tp_resident_bytes();
+}
+
+/* --- planning ------------------------------------------------------------------------------------------------------- */
+
+static enum tp_status describe_stage(struct tp_trainer *trainer, int32_t s, int32_t first_block)
+{
+	const struct tp_model *model = trainer->plan.model;
+	const struct tp_stage *stage = &trainer->crew.workers[s].stage;
+	struct tp_stage_info *info = &trainer->stages[s];
+	const struct tp_layer *first = &model->layers[stage->first_layer];
+	const struct tp_layer *last = &first[stage->layer_count - 1];
+	*info = (struct tp_stage_info){
+		.stage = s,
+		.first_block = first_block,
+		.block_count = trainer->plan.blocks_per_stage[s],
+		.in_flight_limit = stage->spec.slots,
+	};
+	(void)snprintf(info->blocks, sizeof info->blocks, "%s .. %s", first->name, last->name);
+	for (int32_t b = 0; b < info->block_count; b++)
+		info->forward_flops_per_sample += tp_block_forward_flops(model, first_block + b);
+	for (int32_t l = 0; l < stage->layer_count; l++) {
+		const struct tp_kernel *kernel = stage->layers[l].kernel;
+		struct tp_param params[TP_LAYER_MAX_PARAMS];
+		int32_t count = tp_layer_params(kernel->layer, params);
+		for (int32_t p = 0; p < count; p++)
+			info->parameters += params[p].trainable ? params[p].elements : 0;
+		if (kernel->algorithms[0])
+			tp_text_add(&trainer->algorithms[s], "%s: %s\n", kernel->layer->name, kernel->algorithms);
+	}
+	info->algorithms = tp_text_get(&trainer->algorithms[s]);
+	return trainer->algorithms[s].failed ? TP_ERR_NOMEM : TP_OK;
+}
+
+static enum tp_status describe(struct tp_trainer *trainer)
+{
+	const struct tp_crew *crew = &trainer->crew;
+	size_t stages = (size_t)crew->pipeline.stages;
+	trainer->stages = tp_alloc_array(stages, sizeof *trainer->stages);
+	trainer->algorithms = tp_alloc_array(stages, sizeof *trainer->algorithms);
+	if (!trainer->stages || !trainer->algorithms)
+		return TP_ERR_NOMEM;
+	int32_t first_block = 0;
+	for (int32_t s = 0; s < crew->pipeline.stages; s++) {
+		TP_TRY(describe_stage(trainer, s, first_block));
+		first_block += trainer->plan.blocks_per_stage[s];
+	}
+	trainer->info.config = crew->config;
+	trainer->info.policy = &trainer->plan.policy;
+	trainer->info.model = trainer->plan.model;
+	trainer->info.stages = crew->pipeline.stages;
+	trainer->info.micro_batches = crew->pipeline.micro_batches;
+	trainer->info.minis_per_epoch = trainer->plan.minis_per_epoch;
+	trainer->info.dropped_samples = trainer->plan.dropped_samples;
+	trainer->info.not_loaded = tp_text_get(&trainer->left_out);
+	return TP_OK;
+}
+
+static enum tp_status build(struct tp_trainer *trainer, const struct tp_run_config *config,
+			    const struct tp_policy *policy, const struct tp_dataset *dataset,
+			    struct tp_run_control *control)
+{
+	int64_t heap_before = tp_heap_bytes() - (int64_t)tp_alloc_heap_bytes();
+	trainer->info.rss_before_bytes = tp_resident_bytes();
+	TP_TRY(tp_plan_init(&trainer->plan, config, policy, dataset));
+	TP_TRY(tp_crew_init(&trainer->crew, &trainer->plan, config, dataset, control));
+	TP_TRY(tp_checkpoint_begin(&trainer->crew, trainer->plan.model, &trainer->tracked, &trainer->left_out));
+	TP_TRY(make_recorders(trainer));
+	int64_t heap_after = tp_heap_bytes() - (int64_t)tp_alloc_heap_bytes();
+	trainer->library_bytes = heap_after > heap_before ? heap_after - heap_before : 0;
+	return describe(trainer);
+}
+
+enum tp_status tp_trainer_new(const struct tp_run_config *config, const struct tp_policy *policy,
+			      const struct tp_dataset *dataset, struct tp_run_control *control,
+			      struct tp_trainer **trainer)
+{
+	struct tp_trainer *made = tp_alloc(sizeof *made);
+	*trainer = NULL;
+	if (!made)
+		return TP_ERR_NOMEM;
+	enum tp_status status = build(made, config, policy, dataset, control);
+	if (status == TP_OK)
+		*trainer = made;
+	else
+		tp_trainer_free(made);
+	return status;
+}
+
+void tp_trainer_free(struct tp_trainer *trainer)
+{
+	if (!trainer)
+		return;
+	for (int32_t s = 0; trainer->algorithms && s < trainer->crew.pipeline.stages; s++)
+		tp_text_release(&trainer->algorithms[s]);
+	tp_free(trainer->algorithms);
+	tp_free(trainer->stages);
+	tp_free(trainer->ops);
+	tp_free(trainer->messages);
+	tp_free(trainer->memory);
+	tp_text_release(&trainer->left_out);
+	tp_crew_release(&trainer->crew);
+	tp_plan_release(&trainer->plan);
+	tp_free(trainer);
+}
+
+const struct tp_run_info *tp_trainer_info(const struct tp_trainer *trainer)
+{
+	return &trainer->info;
+}
+
+const struct tp_stage_info *tp_trainer_stage(const struct tp_trainer *trainer, int32_t stage)
+{
+	TP_CHECK(stage >= 0 && stage < trainer->info.stages);
+	return &trainer->stages[stage];
+}
+
+/* --- training ------------------------------------------------------------------------------------------------------- */
+
+/* Window and training figures, from what the workers noted. */
+static void sum_up(struct tp_trainer *trainer, struct tp_epoch_result *result)
+{
+	const struct tp_crew *crew = &trainer->crew;
+	const struct tp_worker *last = &crew->workers[crew->pipeline.stages - 1];
+	result->start_ns = INT64_MAX;
+	for (int32_t s = 0; s < crew->pipeline.stages; s++) {
+		const struct tp_worker *worker = &crew->workers[s];
+		if (worker->first_start_ns < 0)
+			continue; /* stopped before its first operation */
+		if (worker->first_start_ns < result->start_ns)
+			result->start_ns = worker->first_start_ns;
+		if (worker->last_end_ns > result->end_ns)
+			result->end_ns = worker->last_end_ns;
+	}
+	if (result->start_ns == INT64_MAX)
+		result->start_ns = 0;
+	result->samples = last->samples_seen;
+	result->minis = crew->workers[0].progress.backwards_done / crew->workers[0].progress.backwards_per_mini;
+	if (last->samples_seen > 0) {
+		result->train_loss = last->loss.loss_sum / (double)last->samples_seen;
+		result->train_top1 = (double)last->loss.top1 / (double)last->samples_seen;
+	}
+}
+
+static enum tp_status evaluate(struct tp_trainer *trainer, struct tp_epoch_result *result)
+{
+	struct tp_evaluation evaluation;
+	TP_TRY(tp_evaluate(&trainer->crew, &evaluation));
+	result->evaluation_ns = evaluation.duration_ns;
+	if (evaluation.samples == 0)
+		return TP_OK;
+	double samples = (double)evaluation.samples;
+	result->evaluated = true;
+	result->test_samples = evaluation.samples;
+	result->test_loss = evaluation.sums.loss_sum / samples;
+	result->test_top1 = (double)evaluation.sums.top1 / samples;
+	result->test_top5 = (double)evaluation.sums.top5 / samples;
+	return TP_OK;
+}
+
+enum tp_status tp_trainer_epoch(struct tp_trainer *trainer, struct tp_epoch_result *result)
+{
+	struct tp_crew *crew = &trainer->crew;
+	TP_CHECK(!trainer->failed); /* a pipeline that stopped half-way cannot go on */
+	*result = (struct tp_epoch_result){.epoch = ++crew->epoch};
+	tp_sample_order_begin_epoch(&crew->order, crew->epoch);
+	enum tp_status status = tp_real_driver_epoch(crew, &result->allocations_in_window);
+	sum_up(trainer, result);
+	gather_records(trainer, result);
+	gather_memory(trainer, result);
+	if (status == TP_OK) {
+		crew->minis_before += crew->pipeline.minis;
+		trainer->tracked.here += crew->pipeline.minis *
+					 tp_forwards_per_mini(crew->pipeline.policy, crew->pipeline.micro_batches);
+		if (crew->config->evaluate)
+			status = evaluate(trainer, result);
+	}
+	trainer->failed = status != TP_OK;
+	return status;
+}
+
+enum tp_status tp_trainer_export(struct tp_trainer *trainer, const char *name, double *values, int64_t elements)
+{
+	return tp_checkpoint_export(&trainer->crew, name, values, elements);
+}
+
+enum tp_status tp_trainer_save(struct tp_trainer *trainer, const char *path)
+{
+	return tp_checkpoint_save(&trainer->crew, trainer->plan.model, &trainer->tracked, path);
+}

@@ -1,0 +1,72 @@
+/* One stage at work: its thread asks the policy, waits for inputs, computes, sends, updates and records. Also what all
+ * workers of a run share. Internal to engine/run. */
+#ifndef TP_ENGINE_RUN_WORKER_H
+#define TP_ENGINE_RUN_WORKER_H
+
+#include "engine/config/run_config.h"
+#include "engine/data/dataset.h"
+#include "engine/run/stage.h"
+#include "engine/run/trainer.h"
+#include "engine/schedule/slot_plan.h"
+#include "engine/transport/board.h"
+#include "engine/transport/channel.h"
+#include "profiler/recorder.h"
+
+struct tp_worker {
+	struct tp_crew *crew;
+	int32_t index;
+	struct tp_stage stage;
+	struct tp_progress progress;
+	struct tp_version_ledger ledger;
+	struct tp_recorder recorder;
+	struct tp_waiter waiter;
+	struct tp_channel activations; /* from the stage before; unused at stage 0 */
+	struct tp_channel gradients;   /* from the stage after; unused at the last stage */
+	float *staging;		       /* stage 0: a mini-batch of samples as the data set gives them */
+	int64_t planned;	       /* static order: operations taken from the plan */
+	int64_t idle_since_ns;	       /* end of the latest operation */
+	/* of the epoch */
+	int64_t first_start_ns, last_end_ns;
+	struct tp_loss_result loss; /* last stage: summed over the forwards */
+	int64_t samples_seen;
+};
+
+/* What the workers of a run share. Everything but the atomics is read-only while they work. */
+struct tp_crew {
+	const struct tp_run_config *config;
+	const struct tp_dataset *dataset;
+	struct tp_sample_order order;
+	struct tp_run_control *control;
+	struct tp_pipeline pipeline;
+	struct tp_slicing slicing;
+	struct tp_worker *workers; /* one per stage */
+	struct tp_board board;
+	struct tp_slot_plan plan; /* static order only */
+	bool static_order;
+	int64_t clock_zero_ns;
+	/* the epoch: its number, and mini-batches (hence updates) before it */
+	int32_t epoch;
+	int64_t minis_before;
+	/* the first failure ends the run for all */
+	_Atomic bool abort;
+	pthread_mutex_t failure_mutex;
+	enum tp_status failure;
+	char failure_detail[TP_DETAIL_BYTES];
+};
+
+/* Everything a worker owns but its stage's weights. The stage itself is made by the plan. Safe to release after a
+ * failure. */
+enum tp_status tp_worker_init(struct tp_worker *worker, int64_t spin_ns);
+void tp_worker_release(struct tp_worker *worker);
+
+/* Before an epoch, while nobody works. */
+void tp_worker_begin_epoch(struct tp_worker *worker);
+
+/* All of an epoch on the calling thread. Returns when the stage has done its part or the run ended; a failure is in the
+ * crew then. */
+void tp_worker_epoch(struct tp_worker *worker);
+
+/* Note a failure (with this thread's detail) and stop everyone; only the first counts. */
+void tp_crew_fail(struct tp_crew *crew, enum tp_status status);
+
+#endif

@@ -1,0 +1,52 @@
+#include "engine/run/worker_records.h"
+
+void tp_worker_record_op(struct tp_worker *worker, const struct tp_action *action, const struct tp_op_times *times)
+{
+	const struct tp_crew *crew = worker->crew;
+	if (worker->first_start_ns < 0)
+		worker->first_start_ns = times->start_ns;
+	worker->last_end_ns = worker->idle_since_ns = times->end_ns;
+	struct tp_op_record *record = tp_record_op(&worker->recorder);
+	if (!record)
+		return;
+	*record = (struct tp_op_record){
+		.start_ns = times->start_ns,
+		.end_ns = times->end_ns,
+		.mini = crew->minis_before + action->mini,
+		.version_read = crew->minis_before + times->read,
+		.version_live = crew->minis_before + times->live,
+		.version_committed = crew->minis_before + times->seen.committed,
+		.version_forward = crew->minis_before + times->oldest_forward,
+		.epoch = crew->epoch,
+		.micro = action->micro,
+		.samples = tp_slice_size(crew->slicing, crew->slicing.count == 1 ? TP_WHOLE : action->micro),
+		.stage = (int16_t)worker->index,
+		.kind = (int16_t)action->kind,
+		.versions_alive = (int16_t)worker->ledger.alive,
+		.in_place = times->in_place,
+	};
+}
+
+void tp_worker_record_message(struct tp_worker *worker, const struct tp_message *message, int64_t taken_ns)
+{
+	const struct tp_crew *crew = worker->crew;
+	struct tp_message_record *record = tp_record_message(&worker->recorder);
+	if (!record)
+		return;
+	bool gradient = message->activation == NULL;
+	*record = (struct tp_message_record){
+		.ready_ns = message->ready_ns,
+		.sent_ns = message->sent_ns,
+		.arrived_ns = message->arrived_ns,
+		/* The stage waited since its latest operation, unless the message was there first. */
+		.wanted_ns = message->arrived_ns > worker->idle_since_ns ? worker->idle_since_ns : taken_ns,
+		.bytes = message->bytes,
+		.mini = crew->minis_before + message->mini,
+		.micro = message->micro,
+		.epoch = crew->epoch,
+		.from_stage = (int16_t)(gradient ? worker->index + 1 : worker->index - 1),
+		.to_stage = (int16_t)worker->index,
+		.is_gradient = gradient,
+		.handed_over = 1,
+	};
+}
