@@ -2,12 +2,12 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/clock.h"
+#include "engine/base/process.h"
 
 static const char *const group_texts[] = {
         [TP_GROUP_TRAINING] = "What is trained",      [TP_GROUP_PIPELINE] = "The pipeline",
@@ -203,14 +203,6 @@ void tp_option_range(const struct tp_option *option, struct tp_text *text)
 	case TP_OPTION_TEXT:
 		break;
 	}
-}
-
-int32_t tp_free_cores(void)
-{
-	cpu_set_t set;
-	if (sched_getaffinity(0, sizeof set, &set) != 0)
-		return 1;
-	return CPU_COUNT(&set);
 }
 
 /* A default the table cannot read is a broken table. */

@@ -95,7 +95,4 @@ void tp_option_range(const struct tp_option *option, struct tp_text *text);
  * otherwise. */
 void tp_options_defaults(struct tp_options *options, unsigned command);
 
-/* Processors this process may run on. */
-int32_t tp_free_cores(void);
-
 #endif
