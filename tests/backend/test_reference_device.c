@@ -236,7 +236,7 @@ static void test_loss_counts_ranks(void **state)
 	struct tp_device *device;
 	struct tp_loss_result result;
 	assert_int_equal(ops->open(&options, 0, &device), TP_OK);
-	const double row[] = {7, 6, 5, 4, 3, 3, 2, NAN};
+	const double row[] = {7, 6, 5, 4, 3, 3, 2, (double)NAN};
 	for (int32_t label = 0; label < 7; label++) {
 		ops->loss_forward(device, 1, 7, row, &label, NULL, &result);
 		assert_int_equal(result.top1, label == 0);
@@ -256,10 +256,10 @@ static void test_sgd(void **state)
 	struct tp_device *device;
 	assert_int_equal(ops->open(&options, 0, &device), TP_OK);
 	const double gradients[] = {2, 3, -1};
-	double weight = 1, momentum = NAN, expected_weight = 1, expected_momentum = 0;
+	double weight = 1, momentum = (double)NAN, expected_weight = 1, expected_momentum = 0;
 	for (int step = 0; step < 3; step++) {
 		struct tp_sgd sgd = {0.1, 0.9, 0.01, step == 0};
-		double gradient = gradients[step], next = NAN, before = weight;
+		double gradient = gradients[step], next = (double)NAN, before = weight;
 		double decayed = gradients[step] + 0.01 * expected_weight;
 		expected_momentum = step == 0 ? decayed : 0.9 * expected_momentum + decayed;
 		expected_weight -= 0.1 * expected_momentum;

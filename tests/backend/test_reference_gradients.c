@@ -77,10 +77,10 @@ static void poison(void)
 {
 	for (int32_t value = 0; value < graph.value_count - 1; value++)
 		for (int64_t i = 0; i < elements(value); i++)
-			((double *)graph.gradients[value])[i] = NAN;
+			((double *)graph.gradients[value])[i] = (double)NAN;
 	for (int32_t layer = 0; layer < model.layer_count; layer++)
 		for (size_t i = 0; i < graph.kernels[layer]->params_bytes / sizeof(double); i++)
-			((double *)graph.dparams[layer])[i] = NAN;
+			((double *)graph.dparams[layer])[i] = (double)NAN;
 }
 
 static void run_backward(bool whole)
