@@ -39,8 +39,8 @@ struct tp_layer {
 	struct tp_shape out_shape;
 	int32_t kernel, stride, padding; /* CONV, MAXPOOL */
 	double eps, momentum;		 /* BATCHNORM */
-	double weight_std;		 /* how the weight starts, see tp_layer_initial() */
-	bool uniform_init;		 /* PyTorch's default: U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for weight and bias */
+	double weight_std;		 /* CONV, LINEAR: the weight starts N(0, weight_std), the bias at 0; ... */
+	bool uniform_init;		 /* ... or both as PyTorch's defaults, U(-1/sqrt(fan_in), 1/sqrt(fan_in)) */
 };
 
 struct tp_block {
@@ -102,21 +102,25 @@ struct tp_param {
 #define TP_LAYER_MAX_PARAMS 4
 
 /* The tensors of a layer, trainable ones first: conv and linear weight, bias; batchnorm weight, bias, running_mean,
- * running_var; others none. Returns how many. */
+ * running_var; others none. Returns how many. (PyTorch's num_batches_tracked is no value of a kernel: files have it,
+ * layers do not.) */
 int32_t tp_layer_params(const struct tp_layer *layer, struct tp_param params[TP_LAYER_MAX_PARAMS]);
 
 /* The initial value of a tensor, from (seed, tensor name) alone: the same whatever the partition, device or schedule. */
 void tp_param_initial(const struct tp_layer *layer, const struct tp_param *param, uint64_t seed, float *values);
 
-/* Floating-point operations (multiply and add count as two) of one forward of one sample. */
+/* Floating-point operations of one training forward of one sample: multiply and add count as two, a bias is where its sum
+ * starts, a comparison (ReLU, pooling) counts as one. */
 int64_t tp_layer_forward_flops(const struct tp_layer *layer);
 int64_t tp_block_forward_flops(const struct tp_model *model, int32_t block);
 
 /* Elements of all trainable tensors. */
 int64_t tp_model_parameter_count(const struct tp_model *model);
 
-/* Split the blocks over `stages`: `counts[s]` blocks for stage s. `text` is "auto" (the split with the least flops in
- * its largest stage; the earliest such split) or numbers parted by commas that add up to the blocks. */
+/* Split the blocks over `stages`: `counts[s]` blocks for stage s, at least one each. `text` is "auto" (the split with the
+ * least flops in its largest stage; of equals the one whose first boundary is earliest, then its second, ...) or numbers
+ * parted by commas, one per stage, that add up to the blocks. TP_ERR_INPUT for anything else, and for more stages than
+ * blocks. */
 enum tp_status tp_partition(const struct tp_model *model, const char *text, int32_t stages, int32_t *counts);
 
 #endif

@@ -46,9 +46,9 @@ static json_t *describe(const struct tp_safetensors_entry *entry, int64_t begin)
 	json_t *shape = json_array();
 	for (int32_t i = 0; i < entry->rank; i++)
 		(void)json_array_append_new(shape, json_integer(entry->dims[i]));
+	int64_t end = begin + tp_safetensors_entry_bytes(entry);
 	return json_pack("{s:s, s:o, s:[I,I]}", "dtype", entry->type == TP_SAFETENSORS_F32 ? "F32" : "I64", "shape",
-	                 shape, "data_offsets", (json_int_t)begin,
-	                 (json_int_t)(begin + tp_safetensors_entry_bytes(entry)));
+	                 shape, "data_offsets", (json_int_t)begin, (json_int_t)end);
 }
 
 /* The header as text, from malloc; sets the bytes of values that follow it. */

@@ -15,6 +15,9 @@
 #include "engine/model/builder.h"
 #include "tests/backend/graph.h"
 
+/* Three images of CIFAR. */
+#define BATCH_ELEMENTS INT64_C(9216)
+
 static const struct tp_device_ops *const ops = &tp_device_reference;
 static struct tp_model model;
 static struct graph graph;
@@ -77,16 +80,16 @@ static void check_convolution(int32_t kernel, int32_t stride, int32_t padding, b
 	struct tp_shape out = layer->out_shape;
 	const double *x = graph.values[0], *y = graph_output(&graph);
 	double *weight = graph.params[0];
-	int64_t taps = 3 * kernel * kernel;
-	randomise(graph.values[0], 3 * 90, 1);
+	int64_t taps = INT64_C(3) * kernel * kernel, image = INT64_C(90);
+	randomise(graph.values[0], 3 * image, 1);
 	randomise(weight, 4 * taps + 4, 2);
 	graph_forward(&graph, 0);
 	graph_forward(&graph, 1);
 	for (int32_t n = 0; n < 3; n++)
 		for (int32_t c = 0; c < 4; c++)
 			for (int32_t i = 0; i < out.h * out.w; i++, y++) {
-				double expected = convolved(layer, x + n * 90, weight + c * taps, weight[4 * taps + c],
-				                            i / out.w, i % out.w);
+				double expected = convolved(layer, x + n * image, weight + c * taps,
+				                            weight[4 * taps + c], i / out.w, i % out.w);
 				assert_near(*y, relu && expected < 0 ? 0 : expected);
 			}
 	graph_close(&graph);
@@ -286,7 +289,7 @@ static void test_slices_agree_with_the_whole(void **state)
 	assert_int_equal(tp_model_build("vgg11", &options, &model), TP_OK);
 	double whole[30];
 	open_model((struct tp_slicing){3, 1}, 2);
-	randomise(graph.values[0], 3 * 3072, 1);
+	randomise(graph.values[0], BATCH_ELEMENTS, 1);
 	graph_forward(&graph, 0);
 	memcpy(whole, graph_output(&graph), sizeof whole);
 	graph_infer(&graph, 2);
@@ -294,7 +297,7 @@ static void test_slices_agree_with_the_whole(void **state)
 	graph_close(&graph);
 
 	open_model((struct tp_slicing){3, 2}, 0);
-	randomise(graph.values[0], 3 * 3072, 1);
+	randomise(graph.values[0], BATCH_ELEMENTS, 1);
 	graph_forward(&graph, 1);
 	graph_forward(&graph, 0);
 	assert_memory_equal(graph_output(&graph), whole, sizeof whole);
