@@ -53,12 +53,22 @@ const char *tp_text_get(const struct tp_text *text)
 	return text->data ? text->data : "";
 }
 
+/* strtoll() and strtod() also take blanks in front, hexadecimal numbers and "inf"; options do not. Whether a parse that
+ * stopped at `end` took something, and nothing but characters of `plain`. */
+static bool took_only(const char *s, const char *end, const char *plain)
+{
+	return end > s && (size_t)(end - s) <= strspn(s, plain);
+}
+
+#define PLAIN_WHOLE "+-0123456789"
+#define PLAIN_NUMBER "+-.eE0123456789"
+
 enum tp_status tp_parse_i64(const char *what, const char *s, int64_t min, int64_t max, int64_t *out)
 {
 	char *end;
 	errno = 0;
 	long long value = strtoll(s, &end, 10);
-	if (end == s || *end != '\0')
+	if (!took_only(s, end, PLAIN_WHOLE) || *end != '\0')
 		return tp_fail(TP_ERR_INPUT, "%s: expected a whole number, found '%s'", what, s);
 	if (errno == ERANGE || value < min || value > max)
 		return tp_fail(TP_ERR_INPUT, "%s: expected %lld to %lld, found '%s'", what, (long long)min,
@@ -71,7 +81,7 @@ enum tp_status tp_parse_f64(const char *what, const char *s, double min, double 
 {
 	char *end;
 	double value = strtod(s, &end);
-	if (end == s || *end != '\0' || !isfinite(value))
+	if (!took_only(s, end, PLAIN_NUMBER) || *end != '\0' || !isfinite(value))
 		return tp_fail(TP_ERR_INPUT, "%s: expected a number, found '%s'", what, s);
 	if (value < min || value > max)
 		return tp_fail(TP_ERR_INPUT, "%s: expected %g to %g, found '%s'", what, min, max, s);
@@ -96,7 +106,7 @@ static enum tp_status parse_with_unit(const char *what, const char *s, const str
 {
 	char *end;
 	double value = strtod(s, &end);
-	if (end != s && isfinite(value) && value >= 0) {
+	if (took_only(s, end, PLAIN_NUMBER) && isfinite(value) && value >= 0) {
 		for (const struct unit *unit = units; unit->name; unit++) {
 			if (strcmp(end, unit->name) == 0 && value * unit->factor < 9e18) {
 				*out = value * unit->factor;
@@ -132,7 +142,7 @@ char *tp_format_ns(char *out, size_t size, int64_t ns)
 {
 	static const struct unit shown[] = {{"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"ns", 1}};
 	size_t i = 0;
-	while (i < 3 && fabs((double)ns) < shown[i].factor)
+	while (i < 3 && fabs((double)ns) < shown[i].factor * 0.9995) /* else it would read 1000 */
 		i++;
 	double value = (double)ns / shown[i].factor;
 	(void)snprintf(out, size, "%.*f %s", fabs(value) >= 100 ? 0 : fabs(value) >= 10 ? 1 : 2, value, shown[i].name);
@@ -143,7 +153,7 @@ char *tp_format_bytes(char *out, size_t size, int64_t bytes)
 {
 	static const struct unit shown[] = {{"GiB", 1073741824}, {"MiB", 1048576}, {"KiB", 1024}, {"B", 1}};
 	size_t i = 0;
-	while (i < 3 && fabs((double)bytes) < shown[i].factor)
+	while (i < 3 && fabs((double)bytes) < shown[i].factor * (1 - 0.05 / 1024)) /* else 1024.0 */
 		i++;
 	(void)snprintf(out, size, "%.*f %s", i == 3 ? 0 : 1, (double)bytes / shown[i].factor, shown[i].name);
 	return out;
