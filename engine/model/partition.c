@@ -73,7 +73,7 @@ static enum tp_status split_as_listed(const struct tp_model *model, const char *
 		char *end;
 		errno = 0;
 		long count = strtol(at, &end, 10);
-		if (end == at || (*end != ',' && *end != '\0') || errno == ERANGE || count < 1 ||
+		if (*at < '0' || *at > '9' || (*end != ',' && *end != '\0') || errno == ERANGE || count < 1 ||
 		    count > TP_MODEL_MAX_BLOCKS)
 			return tp_fail(TP_ERR_INPUT,
 			               "--partition: expected 'auto' or numbers of blocks from 1 on, parted by commas, "

@@ -132,6 +132,8 @@ static void test_refusals(void **state)
 	assert_refused(",2", 2, "parted by commas");
 	assert_refused("", 2, "expected 'auto' or");
 	assert_refused("even", 2, "expected 'auto' or");
+	assert_refused("2, 2", 2, "parted by commas");
+	assert_refused("+2,2", 2, "parted by commas");
 	assert_refused("2;2", 2, "found '2;2'");
 	assert_refused("99999999999999999999,2", 2, "parted by commas");
 	assert_refused("auto", 5, "at most 4, the number of blocks of chain, found 5");
