@@ -85,21 +85,25 @@ static void a_shuffle_is_decided_by_seed_and_epoch_alone(void **state)
 	tp_sample_order_release(&c);
 }
 
-/* Where sample 0 lands must be spread over all places: 4000 epochs, 10 bins of 400 expected, deviation 19. */
+/* Over 4000 epochs sample 0 lands all over the place (10 bins of 400 expected, deviation 19), and on average one sample
+ * of an epoch stays where it was (4000 expected, deviation 63). */
 static void a_shuffle_is_even(void **state)
 {
 	(void)state;
 	struct tp_sample_order order = make_order(3, true, false);
-	int bins[10] = {0};
+	int bins[10] = {0}, stayed = 0;
 	for (int32_t epoch = 1; epoch <= 4000; epoch++) {
 		tp_sample_order_begin_epoch(&order, epoch);
 		int at = 0;
 		while (order.index[at] != 0)
 			at++;
 		bins[at * 10 / TRAIN]++;
+		for (int i = 0; i < TRAIN; i++)
+			stayed += order.index[i] == i;
 	}
 	for (int i = 0; i < 10; i++)
 		assert_in_range(bins[i], 300, 500);
+	assert_in_range(stayed, 3700, 4300);
 	tp_sample_order_release(&order);
 }
 
@@ -193,7 +197,7 @@ static bool shows(const float *sample, const uint8_t *pixels, int dy, int dx, bo
 static void augmentation_shifts_and_mirrors(void **state)
 {
 	(void)state;
-	int shifts[9][9] = {{0}}, mirrored = 0;
+	int shifts[9][9] = {{0}}, mirrored = 0, last_way = -1, repeated = 0;
 	dataset->flip_ok = true;
 	struct tp_sample_order order = make_order(4, false, true);
 	for (int32_t epoch = 1; epoch <= 4; epoch++) {
@@ -207,6 +211,8 @@ static void augmentation_shifts_and_mirrors(void **state)
 					found++;
 					shifts[dy + 4][dx + 4]++;
 					mirrored += way & 1;
+					repeated += way == last_way;
+					last_way = way;
 				}
 			}
 			assert_int_equal(found, 1);
@@ -215,6 +221,7 @@ static void augmentation_shifts_and_mirrors(void **state)
 	dataset->flip_ok = false;
 	for (int i = 0; i < 81; i++)
 		assert_in_range(shifts[i / 9][i % 9], 1, 45); /* of 1200: 15 expected, deviation 4 */
+	assert_in_range(repeated, 0, 30);                     /* 7 expected */
 	assert_in_range(mirrored, 500, 700);                  /* 600 expected, deviation 17 */
 	tp_sample_order_release(&order);
 }
