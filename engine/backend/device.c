@@ -5,9 +5,7 @@
 #include "engine/backend/devices.h"
 
 const struct tp_device_ops *const tp_devices[] = {
-#ifdef TPB_WITH_CPU
         &tp_device_cpu,
-#endif
         &tp_device_reference,
         &tp_device_null,
         NULL,

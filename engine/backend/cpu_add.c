@@ -1,0 +1,60 @@
+/* Sum of two values, optionally with the ReLU behind it: the end of a residual unit. */
+#include <string.h>
+
+#include "engine/backend/cpu_kernel.h"
+#include "engine/backend/cpu_loops.h"
+#include "engine/base/memory.h"
+
+static size_t elements(const struct tp_kernel *kernel, int32_t samples)
+{
+	return kernel->out.sample_bytes * (size_t)samples / sizeof(float);
+}
+
+static enum tp_status infer(struct tp_kernel *kernel, int32_t samples, const struct tp_forward_args *args)
+{
+	tp_cpu_sum(args->x[0], args->x[1], args->y, elements(kernel, samples), kernel->layer->relu);
+	return TP_OK;
+}
+
+static enum tp_status forward(struct tp_kernel *kernel, const struct tp_forward_args *args)
+{
+	struct tp_cpu_kernel *head = (struct tp_cpu_kernel *)kernel;
+	return infer(kernel, tp_slice_size(head->slicing, args->slice), args);
+}
+
+static enum tp_status backward(struct tp_kernel *kernel, const struct tp_backward_args *args)
+{
+	struct tp_cpu_kernel *head = (struct tp_cpu_kernel *)kernel;
+	size_t count = elements(kernel, tp_slice_size(head->slicing, args->slice));
+	for (int32_t i = 0; i < TP_LAYER_INPUTS; i++) {
+		if (!args->dx[i])
+			continue;
+		if (kernel->layer->relu)
+			tp_cpu_relu_mask(args->dy, args->y, args->dx[i], count);
+		else
+			memcpy(args->dx[i], args->dy, count * sizeof(float));
+	}
+	return TP_OK;
+}
+
+static void free_kernel(struct tp_kernel *kernel)
+{
+	tp_free(kernel);
+}
+
+static const struct tp_kernel_ops add_ops = {forward, infer, backward, NULL, NULL, free_kernel};
+
+enum tp_status tp_cpu_add_new(struct tp_cpu_device *device, const struct tp_kernel_spec *spec,
+                              struct tp_kernel **kernel)
+{
+	struct tp_cpu_kernel *head = NULL;
+	if (spec->in[0].layout != spec->in[1].layout)
+		return tp_fail(TP_ERR_UNSUPPORTED,
+		               "expected both values in one layout, found %d and %d: the input of a model cannot "
+		               "be added to what a convolution computed",
+		               spec->in[0].layout, spec->in[1].layout);
+	TP_TRY(tp_cpu_kernel_alloc(sizeof *head, &add_ops, device, spec, &head));
+	head->base.out = spec->in[0];
+	*kernel = &head->base;
+	return TP_OK;
+}
