@@ -20,8 +20,5 @@ enum tp_status tp_policy_find(const char *name, const struct tp_policy **policy)
 		}
 	}
 	names[count] = NULL;
-	const char *near = tp_nearest(name, names);
-	if (near)
-		return tp_fail(TP_ERR_INPUT, "--schedule: there is no schedule '%s'; did you mean '%s'?", name, near);
-	return tp_fail(TP_ERR_INPUT, "--schedule: there is no schedule '%s'; see 'tpbench help schedules'", name);
+	return tp_fail_unknown("schedule", name, names);
 }
