@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "engine/backend/device.h"
+#include "engine/base/process.h"
 
 /* The first line of a file of the kernel that begins with `key`, past the key, blanks and a colon; "" when there is
  * none. Without a key: the first line. */

@@ -147,7 +147,8 @@ enum tp_status tp_command_help(const struct tp_arguments *arguments)
 		return TP_OK;
 	}
 	for (int listing = 0; topic && listing < TP_LISTINGS; listing++) {
-		if (strcmp(topic, tp_listing_topic(listing)) == 0) {
+		const char *listed = tp_listing_topic(listing);
+		if (listed && strcmp(topic, listed) == 0) {
 			print_listing(stdout, listing);
 			return TP_OK;
 		}

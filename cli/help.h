@@ -25,7 +25,7 @@ struct tp_listing_row {
 /* The tables of names an option may take, as listings. Row `index` of listing `listing`; false past the end. */
 enum tp_listing { TP_LIST_SCHEDULES, TP_LIST_MODELS, TP_LIST_DATASETS, TP_LIST_DEVICES, TP_LISTINGS };
 const char *tp_listing_title(enum tp_listing listing);
-const char *tp_listing_topic(enum tp_listing listing); /* `tpbench help TOPIC` */
+const char *tp_listing_topic(enum tp_listing listing); /* `tpbench help TOPIC`; NULL: none */
 bool tp_listing_row(enum tp_listing listing, size_t index, struct tp_listing_row *row);
 /* Is the listing of use to one who reads about a command that takes `commands` (TP_FOR_*)? */
 bool tp_listing_concerns(enum tp_listing listing, unsigned commands);

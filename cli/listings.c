@@ -5,11 +5,12 @@
 #include "engine/model/model.h"
 
 static const struct {
-	const char *title, *topic;
+	const char *title;
+	const char *topic; /* NULL: the command of that name prints more */
 	unsigned commands;
 } listings[TP_LISTINGS] = {
         [TP_LIST_SCHEDULES] = {"Schedules", "schedules", TP_FOR_COMPARE | TP_FOR_RUN | TP_FOR_SIMULATE},
-        [TP_LIST_MODELS] = {"Models", "models", TP_FOR_COMPARE | TP_FOR_RUN},
+        [TP_LIST_MODELS] = {"Models", NULL, TP_FOR_COMPARE | TP_FOR_RUN},
         [TP_LIST_DATASETS] = {"Data sets", "datasets", TP_FOR_COMPARE | TP_FOR_RUN},
         [TP_LIST_DEVICES] = {"Devices", "devices", TP_FOR_COMPARE | TP_FOR_RUN},
 };

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "engine/base/process.h"
 #include "engine/config/options.h"
 
 static const unsigned commands[] = {TP_FOR_COMPARE, TP_FOR_RUN, TP_FOR_SIMULATE};

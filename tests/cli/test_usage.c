@@ -89,7 +89,7 @@ static void wrong_names_are_refused_with_the_nearest(void **state)
 	cli_expect_refusal("--compare gpipe,timperest", "timperest", "'timeprest'");
 	cli_expect_refusal("compare gpipe,,timeprest", "--schedule", "empty");
 	cli_expect_refusal("compare gpipe,timeprest,gpipe", "gpipe", "twice");
-	cli_expect_refusal("run --model vgg61", "vgg61", "'vgg16'");
+	cli_expect_refusal("run --model vgg166", "vgg166", "'vgg16'");
 	cli_expect_refusal("run --dataset cifar1000", "cifar1000", "'cifar100'");
 	cli_expect_refusal("run --device cpuu", "cpuu", "'cpu'");
 	cli_expect_refusal("run --order statik", "--order", "static|dynamic");
