@@ -15,6 +15,9 @@ _Static_assert(sizeof(struct block_head) <= 64, "the head must fit the line befo
 /* From this size on blocks are mapped: untouched pages then cost nothing and go back to the system when freed. */
 #define MAP_FROM_BYTES ((size_t)1 << 20)
 
+/* The smallest page there is: touching more often than needed is harmless. */
+#define PAGE_BYTES ((size_t)4096)
+
 static _Atomic uint64_t alloc_count;
 static _Atomic uint64_t alloc_bytes;
 static _Atomic uint64_t heap_bytes;
@@ -88,6 +91,13 @@ void tp_free(void *memory)
 	}
 	atomic_fetch_sub_explicit(&heap_bytes, head->payload_bytes + TP_ALIGN_BYTES, memory_order_relaxed);
 	free(head);
+}
+
+void tp_prefault(void *memory, size_t bytes)
+{
+	volatile unsigned char *at = memory;
+	for (size_t i = 0; i < bytes; i += PAGE_BYTES)
+		at[i] = 0;
 }
 
 uint64_t tp_alloc_count(void)

@@ -30,6 +30,9 @@ void *tp_alloc_array(size_t count, size_t size);
 /* NULL is allowed. */
 void tp_free(void *memory);
 
+/* Touch every page of zeroed memory now, so that its first use inside a measured window costs nothing extra. */
+void tp_prefault(void *memory, size_t bytes);
+
 /* Allocations since the process began. */
 uint64_t tp_alloc_count(void);
 
@@ -48,7 +51,7 @@ struct tp_arena {
 	size_t used_bytes;
 };
 
-/* Reserve `bytes`. On failure the arena is empty and safe to release. */
+/* Reserve `bytes`, zeroed and with every page present. On failure the arena is empty and safe to release. */
 enum tp_status tp_arena_init(struct tp_arena *arena, size_t bytes);
 void tp_arena_release(struct tp_arena *arena);
 

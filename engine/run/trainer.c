@@ -47,6 +47,8 @@ static enum tp_status make_recorders(struct tp_trainer *trainer)
 		return TP_ERR_NOMEM;
 	trainer->record_bytes = ops * stages * (int64_t)sizeof *trainer->ops +
 				all_messages * (int64_t)sizeof *trainer->messages;
+	tp_prefault(trainer->ops, (size_t)(ops * stages) * sizeof *trainer->ops);
+	tp_prefault(trainer->messages, (size_t)all_messages * sizeof *trainer->messages);
 	struct tp_message_record *next = trainer->messages;
 	for (int32_t s = 0; s < stages; s++) {
 		int64_t received = (s > 0 ? forwards : 0) + (s < stages - 1 ? backwards : 0);

@@ -32,12 +32,18 @@ static void add_token(struct tp_text *line, const struct tp_action *action)
 	tp_text_add(line, "%s%lld%s", line->length ? " " : "", (long long)action->mini, letters);
 }
 
+static void idle_until(struct grid *grid, int32_t stage, int64_t slot)
+{
+	struct tp_text *line = &grid->lines[stage];
+	for (; grid->slots[stage] < slot; grid->slots[stage]++)
+		tp_text_add(line, "%s.", line->length ? " " : "");
+}
+
 static enum tp_status draw(void *context, const struct tp_sim_op *op)
 {
 	struct grid *grid = context;
 	struct tp_text *line = &grid->lines[op->stage];
-	for (; grid->slots[op->stage] < op->start; grid->slots[op->stage]++)
-		tp_text_add(line, "%s.", line->length ? " " : "");
+	idle_until(grid, op->stage, op->start);
 	add_token(line, &op->action);
 	grid->slots[op->stage]++;
 	return line->failed ? TP_ERR_NOMEM : TP_OK;
@@ -54,8 +60,11 @@ enum tp_status tp_grid_text(const struct tp_pipeline *pipeline, struct tp_text *
 	if (grid.lines && grid.slots)
 		status = tp_simulate(pipeline, NULL, draw, &grid, &summary);
 	for (int32_t s = 0; grid.lines && s < pipeline->stages; s++) {
-		if (status == TP_OK && grid.lines[s].length)
+		if (status == TP_OK && grid.lines[s].length) { /* a single-stage policy leaves the other lines empty */
+			idle_until(&grid, s, summary.makespan);
 			tp_text_add(text, "%s\n", tp_text_get(&grid.lines[s]));
+			text->failed |= grid.lines[s].failed;
+		}
 		tp_text_release(&grid.lines[s]);
 	}
 	tp_sim_summary_release(&summary);

@@ -9,7 +9,7 @@
 /* Letters of a micro-batch: 0 is A, 25 is Z, 26 is AA; `out` has room for 8. Returns `out`. */
 char *tp_micro_letters(int32_t micro, bool upper, char out[8]);
 
-/* Append the slot plan of one epoch. Lines end where their stage's last operation ends. */
+/* Append the slot plan of one epoch. All lines have as many tokens as the epoch has slots. */
 enum tp_status tp_grid_text(const struct tp_pipeline *pipeline, struct tp_text *text);
 
 #endif

@@ -12,9 +12,12 @@ int64_t tp_ring_size(int64_t value)
 
 int32_t tp_ledger_buffer_bound(const struct tp_pipeline *pipeline)
 {
-	/* A tag is older than the mini-batch it is given to by at most the mini-batches in flight at stage 0, and the live
-	 * version is older than that mini-batch; one more while an update writes its new buffer. */
-	return (int32_t)tp_minis_in_flight(pipeline, 0) + 2;
+	const struct tp_policy *policy = pipeline->policy;
+	if (policy->forward_reads == TP_READS_LIVE && policy->backward_reads == TP_READS_LIVE)
+		return 1; /* nobody reads anything older once an update is due */
+	/* With m mini-batches in flight at stage 0, a tag or stamp that a later operation here can carry while mini-batch i is
+	 * applied is at least i - m, as is the committed version; a stashed one likewise. With version i itself: m + 1. */
+	return (int32_t)tp_minis_in_flight(pipeline, 0) + 1;
 }
 
 enum tp_status tp_ledger_init(struct tp_version_ledger *ledger, const struct tp_pipeline *pipeline, int32_t stage)

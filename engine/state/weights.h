@@ -19,8 +19,7 @@ struct tp_weights {
 	int32_t versions_counted; /* versions that the memory ledger knows of, the live one included */
 };
 
-/* Reserve everything; the pages of a pooled buffer stay untouched until a version is written to it. Counts what is in use
- * from now on in `memory`. Release with tp_weights_release(); safe after a failure. */
+/* Reserve everything and count what is in use from now on in `memory`. Release with tp_weights_release(); safe after a failure. */
 enum tp_status tp_weights_init(struct tp_weights *weights, size_t params_bytes, size_t state_bytes, int32_t buffers,
 			       struct tp_memory_ledger *memory);
 void tp_weights_release(struct tp_weights *weights);
