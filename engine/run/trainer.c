@@ -9,6 +9,7 @@
 #include "engine/run/crew.h"
 #include "engine/run/evaluate.h"
 #include "engine/run/real_driver.h"
+#include "engine/run/trainer_internal.h"
 
 struct tp_trainer {
 	struct tp_plan plan;
@@ -210,6 +211,11 @@ void tp_trainer_free(struct tp_trainer *trainer)
 	tp_crew_release(&trainer->crew);
 	tp_plan_release(&trainer->plan);
 	tp_free(trainer);
+}
+
+struct tp_crew *tp_trainer_crew(struct tp_trainer *trainer)
+{
+	return &trainer->crew;
 }
 
 const struct tp_run_info *tp_trainer_info(const struct tp_trainer *trainer)

@@ -123,28 +123,31 @@ static struct tp_activation_slot *slot_for_forward(struct tp_worker *worker, con
 				  : tp_activations_of(activations, action->mini);
 }
 
-/* Stage 0 draws its samples; the others are handed the buffer of the stage before. */
-static void take_input(struct tp_worker *worker, struct tp_activation_slot *slot, const struct tp_action *action,
-		       int64_t start_ns)
+static void take_message(struct tp_worker *worker, struct tp_channel *channel, const struct tp_action *action,
+			 struct tp_activation_slot *slot, int64_t start_ns)
 {
-	struct tp_crew *crew = worker->crew;
-	if (worker->index > 0) {
-		const struct tp_message *message = tp_channel_peek(&worker->activations);
-		TP_CHECK(message && message->mini == action->mini && message->micro == action->micro);
+	const struct tp_message *message = tp_channel_peek(channel);
+	TP_CHECK(message && message->mini == action->mini && message->micro == action->micro);
+	if (action->kind == TP_OP_F) {
 		slot->input = message->activation;
 		slot->input_gradient = message->gradient;
-		tp_worker_record_message(worker, message, start_ns);
-		tp_channel_pop(&worker->activations);
-		return;
 	}
-	const struct tp_stage *stage = &worker->stage;
+	tp_worker_record_message(worker, message, start_ns);
+	tp_channel_pop(channel);
+}
+
+/* Stage 0: the samples of a slice, into its slot. */
+static void draw_samples(struct tp_worker *worker, struct tp_activation_slot *slot, const struct tp_action *action)
+{
+	const struct tp_crew *crew = worker->crew;
+	struct tp_stage *stage = &worker->stage;
 	if (stage->ops->element_bytes == 0)
 		return;
 	int32_t slice = slice_of(worker, action);
 	int32_t first = tp_slice_first(crew->slicing, slice), count = tp_slice_size(crew->slicing, slice);
 	tp_batch_train(crew->dataset, &crew->order, (action->mini - 1) * crew->slicing.batch + first, count,
 		       worker->staging, NULL);
-	unsigned char *input = tp_stage_input_data(&worker->stage, slot);
+	unsigned char *input = tp_stage_input_data(stage, slot);
 	stage->ops->upload(stage->device, worker->staging, input + (size_t)first * stage->spec.input.sample_bytes,
 			   count * tp_shape_elements(stage->spec.input.shape));
 }
@@ -184,6 +187,17 @@ static void send(struct tp_worker *worker, struct tp_channel *channel, const str
 	TP_CHECK(tp_channel_send(channel, &message) == TP_SEND_DONE);
 }
 
+enum tp_status tp_worker_compute_forward(struct tp_worker *worker, struct tp_activation_slot *slot,
+					 const struct tp_action *action, int32_t version_buffer)
+{
+	if (worker->index == 0)
+		draw_samples(worker, slot, action);
+	TP_TRY(tp_stage_forward(&worker->stage, slot, slice_of(worker, action), version_buffer));
+	if (is_last(worker))
+		compute_loss(worker, slot, action);
+	return TP_OK;
+}
+
 static enum tp_status run_forward(struct tp_worker *worker, const struct tp_action *action)
 {
 	struct tp_crew *crew = worker->crew;
@@ -196,10 +210,9 @@ static enum tp_status run_forward(struct tp_worker *worker, const struct tp_acti
 		tp_board_enter(&crew->board, index, times.read);
 
 	struct tp_activation_slot *slot = slot_for_forward(worker, action);
-	take_input(worker, slot, action, times.start_ns);
-	TP_TRY(tp_stage_forward(stage, slot, slice_of(worker, action), tp_ledger_buffer(&worker->ledger, times.read)));
-	if (is_last(worker))
-		compute_loss(worker, slot, action);
+	if (worker->index > 0)
+		take_message(worker, &worker->activations, action, slot, times.start_ns);
+	TP_TRY(tp_worker_compute_forward(worker, slot, action, tp_ledger_buffer(&worker->ledger, times.read)));
 	times.end_ns = run_clock(crew);
 
 	tp_ledger_end_forward(&worker->ledger, index);
@@ -257,28 +270,30 @@ static void update(struct tp_worker *worker, const struct tp_action *action, con
 	tp_worker_record_op(worker, &as_update, &times);
 }
 
+enum tp_status tp_worker_compute_backward(struct tp_worker *worker, struct tp_activation_slot *slot,
+					  const struct tp_action *action, int32_t version_buffer, bool accumulate)
+{
+	int32_t slice = slice_of(worker, action);
+	if (is_last(worker))
+		tp_stage_loss_gradient(&worker->stage, slot, slice);
+	return tp_stage_backward(&worker->stage, slot, slice, version_buffer, accumulate);
+}
+
 static enum tp_status run_backward(struct tp_worker *worker, const struct tp_action *action)
 {
 	struct tp_crew *crew = worker->crew;
 	struct tp_stage *stage = &worker->stage;
-	int32_t slice = slice_of(worker, action);
 	bool first = worker->progress.backwards_done % worker->progress.backwards_per_mini == 0;
 	struct tp_op_times times = {.start_ns = run_clock(crew), .live = worker->ledger.live};
 	times.seen = observe(worker);
 	struct tp_activation_slot *slot = tp_activations_of(&stage->activations, action->mini);
-	if (is_last(worker)) {
-		if (first)
-			begin_at_last_stage(worker, action, &times);
-		tp_stage_loss_gradient(stage, slot, slice);
-	} else {
-		const struct tp_message *message = tp_channel_peek(&worker->gradients);
-		TP_CHECK(message && message->mini == action->mini && message->micro == action->micro);
-		tp_worker_record_message(worker, message, times.start_ns);
-		tp_channel_pop(&worker->gradients);
-	}
+	if (!is_last(worker))
+		take_message(worker, &worker->gradients, action, slot, times.start_ns);
+	else if (first)
+		begin_at_last_stage(worker, action, &times);
 	times.read = tp_ledger_begin_backward(&worker->ledger, action);
 	times.oldest_forward = tp_ledger_oldest_forward_version(&worker->ledger, action);
-	TP_TRY(tp_stage_backward(stage, slot, slice, tp_ledger_buffer(&worker->ledger, times.read), !first));
+	TP_TRY(tp_worker_compute_backward(worker, slot, action, tp_ledger_buffer(&worker->ledger, times.read), !first));
 	times.end_ns = run_clock(crew);
 
 	bool last = tp_progress_complete(&worker->progress, action);

@@ -66,6 +66,13 @@ void tp_worker_begin_epoch(struct tp_worker *worker);
  * crew then. */
 void tp_worker_epoch(struct tp_worker *worker);
 
+/* The arithmetic of an operation, without choosing, messages and records: samples drawn at stage 0, loss and its gradient at
+ * the last. Also how an operation is measured by itself. */
+enum tp_status tp_worker_compute_forward(struct tp_worker *worker, struct tp_activation_slot *slot,
+					 const struct tp_action *action, int32_t version_buffer);
+enum tp_status tp_worker_compute_backward(struct tp_worker *worker, struct tp_activation_slot *slot,
+					  const struct tp_action *action, int32_t version_buffer, bool accumulate);
+
 /* Note a failure (with this thread's detail) and stop everyone; only the first counts. */
 void tp_crew_fail(struct tp_crew *crew, enum tp_status status);
 
