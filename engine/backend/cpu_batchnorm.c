@@ -95,6 +95,8 @@ static enum tp_status backward_slice(struct batchnorm_kernel *norm, const struct
 	                                    dparams + kernel->params[SCALE].offset_bytes,
 	                                    dparams + kernel->params[SHIFT].offset_bytes},
 	                   scratch));
+	if (!accumulate)
+		tp_cpu_clear_gaps(&norm->head, dparams);
 	for (int32_t param = SCALE; accumulate && param <= SHIFT; param++) {
 		size_t at = kernel->params[param].offset_bytes;
 		tp_cpu_add_into((const void *)(dparams + at), (void *)((char *)args->dparams + at),

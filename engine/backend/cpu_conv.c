@@ -245,7 +245,7 @@ static enum tp_status settle_layouts(struct conv_kernel *conv)
 {
 	struct tp_kernel *kernel = &conv->head.base;
 	const struct tp_layer *layer = kernel->layer;
-	int32_t samples = conv->pass[TP_DNNL_FORWARD].sizes.samples[0];
+	const int32_t samples = TP_CPU_LAYOUT_SAMPLES;
 	const struct tp_dnnl_conv desc = {layer, samples, conv->head.in[0].layout, TP_DNNL_LAYOUT_ANY, false};
 	struct tp_dnnl_values out = {samples, layer->out_shape, TP_DNNL_LAYOUT_ANY};
 	struct tp_dnnl_op op;

@@ -76,6 +76,14 @@ void tp_cpu_place_param(struct tp_cpu_kernel *kernel, int32_t index, size_t byte
 	*block += tp_align_up(bytes);
 }
 
+void tp_cpu_clear_gaps(const struct tp_cpu_kernel *kernel, void *dparams)
+{
+	for (int32_t i = 0; i < 2; i++) { /* every layer with parameters has two */
+		struct tp_kernel_param param = kernel->base.params[i];
+		memset((char *)dparams + param.offset_bytes + param.bytes, 0, tp_align_up(param.bytes) - param.bytes);
+	}
+}
+
 struct tp_tensor_desc tp_cpu_tensor(struct tp_shape shape, int32_t layout)
 {
 	return (struct tp_tensor_desc){shape, layout, sizeof(float), tp_dnnl_sample_bytes(shape, layout)};
@@ -228,7 +236,9 @@ enum tp_status tp_cpu_weighted_backward_weights(const struct tp_cpu_kernel *kern
 	                   (const void *[]){x, dy, target, gradient + bias->offset_bytes}, next));
 	if (op->converted_bytes)
 		TP_TRY(tp_dnnl_run(&op->convert, kernel->device->stream, (const void *[]){converted, gradient}, next));
-	if (accumulate) {
+	if (!accumulate) {
+		tp_cpu_clear_gaps(kernel, dparams);
+	} else {
 		tp_cpu_add_into((const void *)gradient, dparams, weight->bytes / sizeof(float));
 		tp_cpu_add_into((const void *)(gradient + bias->offset_bytes),
 		                (void *)((char *)dparams + bias->offset_bytes), bias->bytes / sizeof(float));

@@ -28,6 +28,10 @@ struct tp_cpu_sizes tp_cpu_backward_sizes(const struct tp_kernel_spec *spec);
 /* Where `samples` stands; a size that was not announced is a broken invariant. */
 int32_t tp_cpu_size_index(const struct tp_cpu_sizes *sizes, int32_t samples);
 
+/* The batch size for which the library is asked about layouts: always the same one, so that parameters of a layer lie
+ * the same way however a mini-batch is cut. */
+#define TP_CPU_LAYOUT_SAMPLES 64
+
 /* Head of every kernel of this device. */
 struct tp_cpu_kernel {
 	struct tp_kernel base;
@@ -43,7 +47,10 @@ enum tp_status tp_cpu_kernel_alloc(size_t bytes, const struct tp_kernel_ops *ops
 /* Place tensors one after another in the parameter block (or, for state, the state block). */
 void tp_cpu_place_param(struct tp_cpu_kernel *kernel, int32_t index, size_t bytes, bool trainable);
 
-/* A value of `layer->out_shape` in `layout`. */
+/* Zero what lies between the tensors of a gradient, so that an update leaves the gaps of the parameters alone. */
+void tp_cpu_clear_gaps(const struct tp_cpu_kernel *kernel, void *dparams);
+
+/* A value of `shape` in `layout`. */
 struct tp_tensor_desc tp_cpu_tensor(struct tp_shape shape, int32_t layout);
 
 /* Import and export of a tensor that is plain on the device too. */

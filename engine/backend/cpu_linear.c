@@ -88,7 +88,7 @@ static enum tp_status settle_layouts(struct linear_kernel *linear)
 {
 	const struct tp_layer *layer = linear->head.base.layer;
 	struct tp_dnnl_op op;
-	TP_TRY(tp_dnnl_linear(&op, TP_DNNL_FORWARD, layer, linear->sizes[TP_DNNL_FORWARD].samples[0], NULL));
+	TP_TRY(tp_dnnl_linear(&op, TP_DNNL_FORWARD, layer, TP_CPU_LAYOUT_SAMPLES, NULL));
 	enum tp_status status = tp_dnnl_md_of(&linear->weight.layout, &op, DNNL_ARG_WEIGHTS);
 	tp_dnnl_op_release(&op);
 	TP_TRY(status);

@@ -1,30 +1,47 @@
 #include "engine/backend/cpu_loops.h"
 
-/* A program built for plain x86-64 still runs these with the widest vectors of the machine it finds itself on. The
- * sanitizers' runtimes are not up yet when the choice is made, and the memory-bound loops do not need it there. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
+/* Each loop is written once and compiled three times on x86-64, so that a program built for any processor still runs it
+ * with the widest vectors of the one it finds itself on. All variants round alike: nothing is contracted or reordered.
+ */
+#define BODY static inline __attribute__((always_inline)) void
 
-#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(SANITIZED)
-#define MULTIVERSIONED __attribute__((target_clones("arch=skylake-avx512", "avx2", "default")))
+#if defined(__x86_64__)
+#define VARIANTS(name, body, parameters, arguments)                             \
+	__attribute__((target("avx512f"))) static void body##_avx512 parameters \
+	{                                                                       \
+		body arguments;                                                 \
+	}                                                                       \
+	__attribute__((target("avx2"))) static void body##_avx2 parameters      \
+	{                                                                       \
+		body arguments;                                                 \
+	}                                                                       \
+	void name parameters                                                    \
+	{                                                                       \
+		if (__builtin_cpu_supports("avx512f"))                          \
+			body##_avx512 arguments;                                \
+		else if (__builtin_cpu_supports("avx2"))                        \
+			body##_avx2 arguments;                                  \
+		else                                                            \
+			body arguments;                                         \
+	}
 #else
-#define MULTIVERSIONED
+#define VARIANTS(name, body, parameters, arguments) \
+	void name parameters                        \
+	{                                           \
+		body arguments;                     \
+	}
 #endif
 
-MULTIVERSIONED void tp_cpu_sgd(const struct tp_cpu_sgd *sgd, const float *from, float *to, const float *gradient,
-                               float *moment, size_t count)
+BODY sgd(const struct tp_cpu_sgd *step, const float *from, float *to, const float *gradient, float *moment,
+         size_t count)
 {
-	const float lr = sgd->lr, momentum = sgd->momentum, decay = sgd->weight_decay;
-	if (sgd->first_step) { /* what the moment held before does not matter, not even when it is not a number */
+	const float lr = step->lr, momentum = step->momentum, decay = step->weight_decay;
+	if (step->first_step) { /* what the moment held before does not matter, not even when it is not a number */
 #pragma omp simd
 		for (size_t i = 0; i < count; i++) {
-			moment[i] = gradient[i] + decay * from[i];
-			to[i] = from[i] - lr * moment[i];
+			float m = gradient[i] + decay * from[i];
+			moment[i] = m;
+			to[i] = from[i] - lr * m;
 		}
 		return;
 	}
@@ -36,20 +53,27 @@ MULTIVERSIONED void tp_cpu_sgd(const struct tp_cpu_sgd *sgd, const float *from, 
 	}
 }
 
-MULTIVERSIONED void tp_cpu_add_into(const float *from, float *to, size_t count)
+VARIANTS(tp_cpu_sgd, sgd,
+         (const struct tp_cpu_sgd *step, const float *from, float *to, const float *gradient, float *moment,
+          size_t count),
+         (step, from, to, gradient, moment, count))
+
+BODY add_into(const float *from, float *to, size_t count)
 {
 #pragma omp simd
 	for (size_t i = 0; i < count; i++)
 		to[i] += from[i];
 }
 
-MULTIVERSIONED void tp_cpu_sum(const float *a, const float *b, float *y, size_t count, bool relu)
+VARIANTS(tp_cpu_add_into, add_into, (const float *from, float *to, size_t count), (from, to, count))
+
+BODY sum(const float *a, const float *b, float *y, size_t count, bool relu)
 {
 	if (relu) {
 #pragma omp simd
 		for (size_t i = 0; i < count; i++) {
-			float sum = a[i] + b[i];
-			y[i] = sum < 0.0F ? 0.0F : sum; /* keeps what is not a number */
+			float value = a[i] + b[i];
+			y[i] = value < 0.0F ? 0.0F : value; /* keeps what is not a number */
 		}
 		return;
 	}
@@ -58,22 +82,29 @@ MULTIVERSIONED void tp_cpu_sum(const float *a, const float *b, float *y, size_t 
 		y[i] = a[i] + b[i];
 }
 
-MULTIVERSIONED void tp_cpu_relu_mask(const float *dy, const float *y, float *masked, size_t count)
+VARIANTS(tp_cpu_sum, sum, (const float *a, const float *b, float *y, size_t count, bool relu), (a, b, y, count, relu))
+
+BODY relu_mask(const float *dy, const float *y, float *masked, size_t count)
 {
 #pragma omp simd
 	for (size_t i = 0; i < count; i++)
 		masked[i] = y[i] > 0.0F ? dy[i] : 0.0F;
 }
 
-MULTIVERSIONED void tp_cpu_blend(float *running, const float *batch, float momentum, float factor, size_t count)
+VARIANTS(tp_cpu_relu_mask, relu_mask, (const float *dy, const float *y, float *masked, size_t count),
+         (dy, y, masked, count))
+
+BODY blend(float *running, const float *batch, float momentum, float factor, size_t count)
 {
 #pragma omp simd
 	for (size_t i = 0; i < count; i++)
 		running[i] = (1.0F - momentum) * running[i] + momentum * (factor * batch[i]);
 }
 
-MULTIVERSIONED void tp_cpu_mean_rows(const float *from, float *to, int32_t rows, int32_t pitch, int32_t lanes,
-                                     float factor)
+VARIANTS(tp_cpu_blend, blend, (float *running, const float *batch, float momentum, float factor, size_t count),
+         (running, batch, momentum, factor, count))
+
+BODY mean_rows(const float *from, float *to, int32_t rows, int32_t pitch, int32_t lanes, float factor)
 {
 	for (int32_t lane = 0; lane < lanes; lane++)
 		to[lane] = 0.0F;
@@ -86,8 +117,11 @@ MULTIVERSIONED void tp_cpu_mean_rows(const float *from, float *to, int32_t rows,
 		to[lane] *= factor;
 }
 
-MULTIVERSIONED void tp_cpu_spread_rows(const float *from, float *to, int32_t rows, int32_t pitch, int32_t lanes,
-                                       float factor)
+VARIANTS(tp_cpu_mean_rows, mean_rows,
+         (const float *from, float *to, int32_t rows, int32_t pitch, int32_t lanes, float factor),
+         (from, to, rows, pitch, lanes, factor))
+
+BODY spread_rows(const float *from, float *to, int32_t rows, int32_t pitch, int32_t lanes, float factor)
 {
 	for (int32_t row = 0; row < rows; row++, to += pitch) {
 #pragma omp simd
@@ -95,3 +129,7 @@ MULTIVERSIONED void tp_cpu_spread_rows(const float *from, float *to, int32_t row
 			to[lane] = factor * from[lane];
 	}
 }
+
+VARIANTS(tp_cpu_spread_rows, spread_rows,
+         (const float *from, float *to, int32_t rows, int32_t pitch, int32_t lanes, float factor),
+         (from, to, rows, pitch, lanes, factor))

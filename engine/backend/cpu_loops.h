@@ -11,7 +11,7 @@ struct tp_cpu_sgd {
 	float lr, momentum, weight_decay;
 	bool first_step;
 };
-void tp_cpu_sgd(const struct tp_cpu_sgd *sgd, const float *from, float *to, const float *gradient, float *moment,
+void tp_cpu_sgd(const struct tp_cpu_sgd *step, const float *from, float *to, const float *gradient, float *moment,
                 size_t count);
 
 /* to += from */

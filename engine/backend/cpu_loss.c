@@ -7,7 +7,7 @@
 static int32_t rank_of_label(const float *row, int32_t classes, int32_t label)
 {
 	if (isnan(row[label]))
-		return classes;
+		return INT32_MAX;
 	int32_t rank = 0;
 	for (int32_t c = 0; c < classes; c++)
 		rank += row[c] > row[label] || (row[c] == row[label] && c < label);

@@ -25,7 +25,7 @@ struct bench {
 	struct tp_model *model;
 	struct tp_slicing slicing;
 	struct layer_state layers[TP_MODEL_MAX_LAYERS];
-	void *x, *scratch, *probabilities;
+	void *x, *dx, *scratch, *probabilities;
 	int32_t *labels;
 	size_t scratch_bytes;
 	int64_t loss_ns, update_ns;
@@ -61,9 +61,13 @@ static void build_layer(struct bench *bench, int32_t index)
 	spec.in[0] = index ? bench->layers[index - 1].kernel->out : tp_tensor_plain(bench->model->input, sizeof(float));
 	must(bench->device->ops->kernel_new(bench->device, &spec, &state->kernel));
 	struct tp_kernel *kernel = state->kernel;
-	state->y = kernel->aliases_input ? bench->layers[index - 1].y : buffer(kernel->out.sample_bytes * batch);
-	state->gradient =
-	        kernel->aliases_input ? bench->layers[index - 1].gradient : buffer(kernel->out.sample_bytes * batch);
+	if (kernel->aliases_input) {
+		state->y = index ? bench->layers[index - 1].y : bench->x;
+		state->gradient = index ? bench->layers[index - 1].gradient : bench->dx;
+	} else {
+		state->y = buffer(kernel->out.sample_bytes * batch);
+		state->gradient = buffer(kernel->out.sample_bytes * batch);
+	}
 	state->params = buffer(kernel->params_bytes);
 	state->dparams = buffer(kernel->params_bytes);
 	state->momentum = buffer(kernel->params_bytes);
@@ -93,14 +97,14 @@ static void build(struct bench *bench, const char *name, int32_t batch, int32_t 
 	bench->model = buffer(sizeof *bench->model);
 	must(tp_model_build(name, &model_options, bench->model));
 	bench->slicing = (struct tp_slicing){batch, count};
-	for (int32_t i = 0; i < bench->model->layer_count; i++)
-		build_layer(bench, i);
-
 	size_t inputs = (size_t)batch * (size_t)tp_shape_elements(bench->model->input);
 	float *x = buffer(sizeof *x * inputs);
 	for (size_t i = 0; i < inputs; i++)
 		x[i] = (float)(i * 7919 % 997) / 500.0F - 1.0F;
 	bench->x = x;
+	bench->dx = buffer(sizeof *x * inputs);
+	for (int32_t i = 0; i < bench->model->layer_count; i++)
+		build_layer(bench, i);
 	bench->scratch = buffer(bench->scratch_bytes);
 	bench->probabilities = buffer(sizeof(float) * (size_t)batch * CLASSES);
 	bench->labels = buffer(sizeof(int32_t) * (size_t)batch);
