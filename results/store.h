@@ -1,0 +1,95 @@
+/* The results database: one SQLite file, rows written once and never edited. Units are in the column names.
+ *
+ * Opening checks before it touches: a file that is not SQLite, that belongs to another program (application_id), that a
+ * newer tpbench wrote (user_version), or a place that cannot be written is TP_ERR_INPUT, and nothing there is changed. Any
+ * later failure (a full disk) is TP_ERR_IO with the reason; what was committed stays readable. */
+#ifndef TP_RESULTS_STORE_H
+#define TP_RESULTS_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/base/status.h"
+#include "profiler/records.h"
+
+/* PRAGMA application_id of our files ("TPBN") and the schema version this build writes. */
+#define TP_STORE_APPLICATION_ID 0x5450424e
+#define TP_STORE_SCHEMA_VERSION 1
+
+struct tp_store;
+
+/* Open for writing; a missing or empty file becomes a new database. WAL, foreign keys, waits for other writers. */
+enum tp_status tp_store_open(const char *path, struct tp_store **store);
+/* Open an existing one for reading only. */
+enum tp_status tp_store_open_readonly(const char *path, struct tp_store **store);
+void tp_store_close(struct tp_store *store); /* NULL is allowed */
+
+/* A name and a value, both text. */
+struct tp_store_pair {
+	const char *name;
+	const char *value;
+};
+
+struct tp_store_stage {
+	int32_t stage, first_block, block_count;
+	const char *layers;	/* "features.0 .. features.12" */
+	int64_t parameters;	/* elements */
+	int64_t forward_flops_per_sample;
+	int32_t in_flight_limit_minis;
+	const char *algorithms; /* lines, "" for none */
+};
+
+/* All texts are copied. "" where there is nothing to say. */
+struct tp_store_run {
+	const char *name, *note; /* --name, --note */
+	const char *schedule, *model, *dataset, *device;
+	const char *order;		/* static or dynamic */
+	const char *clock;		/* real */
+	int32_t stages, micro_batches;	/* in effect */
+	int32_t batch_samples;
+	int32_t repeat;			/* 1-based */
+	const char *comparison;		/* the same text for all runs of one comparison, "" for none */
+	uint64_t config_hash;
+	const char *config_text;
+	int64_t minis_per_epoch;
+	int64_t dropped_samples_per_epoch;
+	int64_t rss_before_bytes;
+	const struct tp_store_pair *parameters; /* every option by name */
+	int32_t parameter_count;
+	const struct tp_store_pair *environment; /* see results/environment.h */
+	int32_t environment_count;
+	const struct tp_store_stage *stages_planned; /* `stages` of them */
+};
+
+/* A run begins; one transaction. `*run_id` identifies it from here on. */
+enum tp_status tp_store_begin_run(struct tp_store *store, const struct tp_store_run *run, int64_t *run_id);
+
+struct tp_store_epoch {
+	int32_t epoch;
+	int64_t minis, samples;
+	int64_t start_ns, end_ns; /* window on the run's clock */
+	double train_loss, train_top1;
+	bool evaluated;
+	int64_t test_samples;
+	double test_loss, test_top1, test_top5; /* shares 0..1 */
+	int64_t evaluation_ns;
+	int64_t dropped_records;
+	int64_t rss_bytes;
+	uint64_t allocations_in_window;
+	const struct tp_op_record *ops;
+	int64_t op_count;
+	const struct tp_message_record *messages;
+	int64_t message_count;
+	const struct tp_memory_record *memory;
+	int32_t memory_count;
+};
+
+/* Everything of one epoch; one transaction. */
+enum tp_status tp_store_add_epoch(struct tp_store *store, int64_t run_id, const struct tp_store_epoch *epoch);
+
+enum tp_store_ending { TP_STORE_DONE, TP_STORE_FAILED, TP_STORE_INTERRUPTED };
+
+/* How the run ended, as a row of its own; `reason` is "" when it is done. */
+enum tp_status tp_store_end_run(struct tp_store *store, int64_t run_id, enum tp_store_ending ending, const char *reason);
+
+#endif
