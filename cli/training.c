@@ -104,11 +104,10 @@ static enum tp_status check_plans(struct tp_training *training)
 	return TP_OK;
 }
 
-enum tp_status tp_training_init(struct tp_training *training, const struct tp_options *options, const char *schedules,
-                                int32_t repeats)
+enum tp_status tp_training_init(struct tp_training *training, const struct tp_options *options, const char *schedules)
 {
 	const struct tp_device_ops *device;
-	*training = (struct tp_training){.options = options, .repeats = repeats};
+	*training = (struct tp_training){.options = options};
 	training->contestants = tp_alloc_array(TP_SCHEDULES_MAX, sizeof *training->contestants);
 	if (!training->contestants)
 		return TP_ERR_NOMEM;
@@ -119,7 +118,8 @@ enum tp_status tp_training_init(struct tp_training *training, const struct tp_op
 	TP_TRY(tp_device_find(options->config.device, &device));
 	if (options->config.save_weights[0])
 		TP_TRY(check_place("--save-weights", options->config.save_weights));
-	training->run_ids = tp_alloc_array((size_t)repeats * (size_t)training->count, sizeof *training->run_ids);
+	training->run_ids =
+	        tp_alloc_array((size_t)options->repeats * (size_t)training->count, sizeof *training->run_ids);
 	if (!training->run_ids)
 		return TP_ERR_NOMEM;
 	TP_TRY(open_dataset(training));
@@ -185,9 +185,9 @@ static enum tp_status train_one(struct tp_training *training, int32_t repeat, co
                                 struct tp_progress_line *line)
 {
 	char title[96];
-	if (training->repeats > 1)
+	if (training->options->repeats > 1)
 		(void)snprintf(title, sizeof title, "%s, run %d of %d", contestant->config.schedule, repeat,
-		               training->repeats);
+		               training->options->repeats);
 	else
 		(void)snprintf(title, sizeof title, "%s", contestant->config.schedule);
 	struct tp_trainer *trainer = NULL;
@@ -211,7 +211,7 @@ static enum tp_status train_one(struct tp_training *training, int32_t repeat, co
 static enum tp_status train_all(struct tp_training *training, struct tp_progress_line *line)
 {
 	TP_TRY(warm_up(training, line));
-	for (int32_t repeat = 1; repeat <= training->repeats; repeat++) {
+	for (int32_t repeat = 1; repeat <= training->options->repeats; repeat++) {
 		for (int32_t i = 0; i < training->count; i++)
 			TP_TRY(train_one(training, repeat, &training->contestants[i], line));
 	}
@@ -239,7 +239,7 @@ static int64_t total_minis(const struct tp_training *training)
 		const struct tp_contestant *contestant = &training->contestants[i];
 		int64_t warm_up = training->options->warm_up;
 		total += warm_up < contestant->minis_per_epoch ? warm_up : contestant->minis_per_epoch;
-		total += contestant->minis_per_epoch * contestant->config.epochs * training->repeats;
+		total += contestant->minis_per_epoch * contestant->config.epochs * training->options->repeats;
 	}
 	return total;
 }
@@ -257,5 +257,25 @@ enum tp_status tp_training_execute(struct tp_training *training)
 	if (status == TP_ERR_INTERRUPTED)
 		return tp_fail(status, "interrupted: what was recorded until then is kept in %s",
 		               training->options->db);
+	return status;
+}
+
+enum tp_status tp_training_report(const struct tp_training *training,
+                                  void (*write)(const struct tp_report *report, struct tp_text *out))
+{
+	struct tp_report *report;
+	struct tp_text text = {0};
+	TP_TRY(tp_report_read(training->store, training->options->db, training->run_ids, training->run_count, &report));
+	enum tp_status status = TP_OK;
+	if (training->options->json)
+		status = tp_report_write_json(report, &text);
+	else
+		write(report, &text);
+	if (status == TP_OK && text.failed)
+		status = TP_ERR_NOMEM;
+	if (status == TP_OK)
+		fputs(tp_text_get(&text), stdout);
+	tp_text_release(&text);
+	tp_report_free(report);
 	return status;
 }

@@ -68,6 +68,12 @@ struct tp_option {
 /* All options, ended by a row whose name is NULL. A name may stand in several rows for different commands. */
 extern const struct tp_option tp_option_table[];
 
+/* Is its field one of struct tp_run_config? */
+static inline bool tp_option_of_config(const struct tp_option *option)
+{
+	return option->offset + option->size <= sizeof(struct tp_run_config);
+}
+
 /* "What is trained", ... */
 const char *tp_option_group_text(enum tp_option_group group);
 

@@ -5,16 +5,11 @@
 #include "engine/base/prng.h"
 #include "engine/config/options.h"
 
-static bool of_config(const struct tp_option *option)
-{
-	return option->offset + option->size <= sizeof(struct tp_run_config);
-}
-
 void tp_run_config_defaults(struct tp_run_config *config)
 {
 	memset(config, 0, sizeof *config);
 	for (const struct tp_option *option = tp_option_table; option->name; option++) {
-		if (of_config(option) && (option->commands & TP_FOR_RUN))
+		if (tp_option_of_config(option) && (option->commands & TP_FOR_RUN))
 			tp_option_default(option, config);
 	}
 }
@@ -22,7 +17,7 @@ void tp_run_config_defaults(struct tp_run_config *config)
 enum tp_status tp_run_config_check(const struct tp_run_config *config)
 {
 	for (const struct tp_option *option = tp_option_table; option->name; option++) {
-		if (of_config(option) && (option->commands & TP_FOR_RUN))
+		if (tp_option_of_config(option) && (option->commands & TP_FOR_RUN))
 			TP_TRY(tp_option_check(option, config));
 	}
 	if (config->micro_batches > config->batch)

@@ -138,20 +138,10 @@ static void grid_is_the_papers(void **state)
 	        "simulate --schedule timeprest --stages 3 --micro-batches 2 --mini-batches 7 --format grid";
 	struct cli_result result = cli_run(arguments);
 	cli_expect_exit(&result, arguments, 0);
-	static const char *const lines[] = {
-	        "1A 1B 2A 2B 3A 3B 1 4A 4B 2 5A 5B 3 6A 6B 4 7A 7B",
-	        ". 1A 1B 2A 2B 1 3A 3B 2 4A 4B 3 5A 5B 4 6A 6B 5",
-	        ". . 1A 1B 1 2A 2B 2 3A 3B 3 4A 4B 4 5A 5B 5 6A",
-	};
-	const char *line = result.out;
-	for (int i = 0; i < 3; i++) {
-		assert_int_equal(strncmp(line, lines[i], strlen(lines[i])), 0);
-		const char *end = strchr(line, '\n');
-		assert_non_null(end);
-		assert_true(end[-1] == '7' && end[-2] == ' ');
-		line = end + 1;
-	}
-	assert_string_equal(line, "");
+	/* Figure 2 of the paper as far as it goes, then the drain */
+	assert_string_equal(result.out, "1A 1B 2A 2B 3A 3B 1 4A 4B 2 5A 5B 3 6A 6B 4 7A 7B 5 . . 6 . . 7\n"
+	                                ". 1A 1B 2A 2B 1 3A 3B 2 4A 4B 3 5A 5B 4 6A 6B 5 7A 7B 6 . . 7 .\n"
+	                                ". . 1A 1B 1 2A 2B 2 3A 3B 3 4A 4B 4 5A 5B 5 6A 6B 6 7A 7B 7 . .\n");
 	assert_string_equal(result.err, "");
 	cli_release(&result);
 }

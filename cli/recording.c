@@ -1,0 +1,178 @@
+#include "cli/recording.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "engine/backend/device.h"
+#include "engine/base/memory.h"
+#include "results/environment.h"
+
+#define PARAMETERS_MAX 64
+
+/* Every option that shaped the run, by name, as a user would write it. */
+struct parameters {
+	struct tp_store_pair pairs[PARAMETERS_MAX];
+	struct tp_text values[PARAMETERS_MAX];
+	int32_t count;
+};
+
+static void add_parameter(struct parameters *parameters, const struct tp_option *option, const void *base)
+{
+	TP_CHECK(parameters->count < PARAMETERS_MAX);
+	struct tp_text *value = &parameters->values[parameters->count];
+	tp_option_get(option, base, value);
+	parameters->pairs[parameters->count++] = (struct tp_store_pair){option->name, tp_text_get(value)};
+}
+
+static void collect_parameters(struct parameters *parameters, const struct tp_training *training,
+                               const struct tp_run_config *config)
+{
+	for (const struct tp_option *option = tp_option_table; option->name; option++) {
+		if (tp_option_of_config(option) && (option->commands & TP_FOR_RUN))
+			add_parameter(parameters, option, config);
+	}
+	add_parameter(parameters, tp_option_find("warm-up", TP_FOR_RUN), training->options);
+	add_parameter(parameters, tp_option_find("repeats", TP_FOR_RUN), training->options);
+}
+
+static enum tp_status release_parameters(struct parameters *parameters)
+{
+	bool failed = false;
+	for (int32_t i = 0; i < parameters->count; i++) {
+		failed = failed || parameters->values[i].failed;
+		tp_text_release(&parameters->values[i]);
+	}
+	tp_free(parameters);
+	return failed ? TP_ERR_NOMEM : TP_OK;
+}
+
+static enum tp_status collect_environment(const struct tp_run_config *config, struct tp_environment *environment)
+{
+	const struct tp_device_ops *device;
+	struct tp_text probed = {0};
+	TP_TRY(tp_device_find(config->device, &device));
+	(void)device->probe(&probed);
+	const struct tp_store_pair extra[] = {
+	        {"device", tp_text_get(&probed)},
+	        {"jansson_version", jansson_version_str()},
+	        {"zlib_version", zlibVersion()},
+	};
+	enum tp_status status = tp_environment_collect(environment, extra, (int32_t)(sizeof extra / sizeof *extra));
+	tp_text_release(&probed);
+	return status;
+}
+
+/* The stages as the database wants them, `info->stages` of them; NULL when memory runs out. */
+static struct tp_store_stage *collect_stages(const struct tp_trainer *trainer, const struct tp_run_info *info)
+{
+	struct tp_store_stage *stages = tp_alloc_array((size_t)info->stages, sizeof *stages);
+	for (int32_t s = 0; stages && s < info->stages; s++) {
+		const struct tp_stage_info *stage = tp_trainer_stage(trainer, s);
+		stages[s] = (struct tp_store_stage){
+		        .stage = s,
+		        .first_block = stage->first_block,
+		        .block_count = stage->block_count,
+		        .layers = stage->blocks,
+		        .parameters = stage->parameters,
+		        .forward_flops_per_sample = stage->forward_flops_per_sample,
+		        .in_flight_limit_minis = stage->in_flight_limit,
+		        .algorithms = stage->algorithms,
+		};
+	}
+	return stages;
+}
+
+enum tp_status tp_recording_begin(struct tp_recording *recording, const struct tp_training *training,
+                                  const struct tp_trainer *trainer, int32_t repeat)
+{
+	const struct tp_run_info *info = tp_trainer_info(trainer);
+	const struct tp_run_config *config = info->config;
+	recording->store = training->store;
+	struct tp_environment environment = {0};
+	TP_TRY(collect_environment(config, &environment));
+
+	enum tp_status status = TP_ERR_NOMEM;
+	struct tp_text config_text = {0};
+	struct tp_store_stage *stages = collect_stages(trainer, info);
+	struct parameters *parameters = tp_alloc(sizeof *parameters);
+	if (stages && parameters) {
+		tp_run_config_text(config, &config_text);
+		collect_parameters(parameters, training, config);
+		const struct tp_store_run run = {
+		        .name = training->options->run_name,
+		        .note = training->options->note,
+		        .schedule = info->policy->name,
+		        .model = config->model,
+		        .dataset = config->dataset,
+		        .device = config->device,
+		        .order = config->order == TP_ORDER_STATIC ? "static" : "dynamic",
+		        .clock = "real",
+		        .stages = info->stages,
+		        .micro_batches = info->micro_batches,
+		        .batch_samples = config->batch,
+		        .repeat = repeat,
+		        .comparison = training->comparison,
+		        .config_hash = tp_run_config_hash(config),
+		        .config_text = tp_text_get(&config_text),
+		        .minis_per_epoch = info->minis_per_epoch,
+		        .dropped_samples_per_epoch = info->dropped_samples,
+		        .rss_before_bytes = info->rss_before_bytes,
+		        .parameters = parameters->pairs,
+		        .parameter_count = parameters->count,
+		        .environment = environment.pairs,
+		        .environment_count = environment.count,
+		        .stages_planned = stages,
+		};
+		status = tp_store_begin_run(recording->store, &run, &recording->run_id);
+	}
+	if (parameters && release_parameters(parameters) != TP_OK)
+		status = TP_ERR_NOMEM;
+	tp_text_release(&config_text);
+	tp_free(stages);
+	tp_environment_release(&environment);
+	return status;
+}
+
+enum tp_status tp_recording_epoch(struct tp_recording *recording, const struct tp_epoch_result *result)
+{
+	const struct tp_store_epoch epoch = {
+	        .epoch = result->epoch,
+	        .minis = result->minis,
+	        .samples = result->samples,
+	        .start_ns = result->start_ns,
+	        .end_ns = result->end_ns,
+	        .train_loss = result->train_loss,
+	        .train_top1 = result->train_top1,
+	        .evaluated = result->evaluated,
+	        .test_samples = result->test_samples,
+	        .test_loss = result->test_loss,
+	        .test_top1 = result->test_top1,
+	        .test_top5 = result->test_top5,
+	        .evaluation_ns = result->evaluation_ns,
+	        .dropped_records = result->dropped_records,
+	        .rss_bytes = result->rss_bytes,
+	        .allocations_in_window = result->allocations_in_window,
+	        .ops = result->ops,
+	        .op_count = result->op_count,
+	        .messages = result->messages,
+	        .message_count = result->message_count,
+	        .memory = result->memory,
+	        .memory_count = result->memory_count,
+	};
+	return tp_store_add_epoch(recording->store, recording->run_id, &epoch);
+}
+
+enum tp_status tp_recording_end(struct tp_recording *recording, enum tp_status status)
+{
+	char why[TP_DETAIL_BYTES] = "";
+	enum tp_store_ending ending = TP_STORE_DONE;
+	if (status != TP_OK) {
+		ending = status == TP_ERR_INTERRUPTED ? TP_STORE_INTERRUPTED : TP_STORE_FAILED;
+		(void)snprintf(why, sizeof why, "%s", tp_detail());
+	}
+	enum tp_status stored = tp_store_end_run(recording->store, recording->run_id, ending, why);
+	return status == TP_OK ? stored : tp_fail(status, "%s", why);
+}
