@@ -127,6 +127,7 @@ enum tp_status tp_arena_init(struct tp_arena *arena, size_t bytes)
 	if (!arena->base)
 		return TP_ERR_NOMEM;
 	arena->size_bytes = tp_align_up(bytes); /* as tp_alloc() gives */
+	tp_prefault(arena->base, arena->size_bytes);
 	return TP_OK;
 }
 
