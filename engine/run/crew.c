@@ -55,12 +55,13 @@ static enum tp_status make_stages(struct tp_crew *crew, const struct tp_plan *pl
 		.slicing = crew->slicing,
 		.backward_whole = plan->policy.backward_unit == TP_UNIT_MINI,
 		.infer_sizes = {plan->infer_sizes[0], plan->infer_sizes[1]},
-		.version_buffers = tp_ledger_buffer_bound(&crew->pipeline),
 	};
 	for (int32_t s = 0; s < crew->pipeline.stages; s++) {
 		spec.index = s;
 		spec.block_count = plan->blocks_per_stage[s];
 		spec.slots = (int32_t)tp_minis_in_flight(&crew->pipeline, s);
+		spec.version_buffers = crew->static_order ? crew->plan.versions_alive_max[s]
+							  : tp_ledger_buffer_bound(&crew->pipeline, s);
 		enum tp_status status = tp_stage_init(&crew->workers[s].stage, &spec, ops, &options);
 		if (status != TP_OK)
 			return tp_fail_in(status, "stage %d", s);

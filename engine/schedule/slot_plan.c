@@ -42,6 +42,8 @@ enum tp_status tp_slot_plan_init(struct tp_slot_plan *plan, const struct tp_pipe
 	if (plan->ops && plan->stamps.tags && plan->stamps.stamps && layout.filled) {
 		struct tp_sim_summary summary;
 		status = tp_simulate(pipeline, NULL, lay_out, &layout, &summary);
+		plan->versions_alive_max = summary.versions_alive_max; /* taken over */
+		summary.versions_alive_max = NULL;
 		tp_sim_summary_release(&summary);
 	}
 	tp_free(layout.filled);
@@ -55,5 +57,6 @@ void tp_slot_plan_release(struct tp_slot_plan *plan)
 	tp_free(plan->ops);
 	tp_free(plan->stamps.tags);
 	tp_free(plan->stamps.stamps);
+	tp_free(plan->versions_alive_max);
 	*plan = (struct tp_slot_plan){0};
 }

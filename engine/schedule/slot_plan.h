@@ -17,6 +17,7 @@ struct tp_slot_plan {
 	int64_t ops_per_stage; /* the same for all */
 	struct tp_planned_op *ops; /* stage s at [s * ops_per_stage] */
 	struct tp_stamps stamps;   /* whole arrays, not rings */
+	int32_t *versions_alive_max; /* per stage */
 };
 
 /* Lay out one epoch. Release with tp_slot_plan_release(); safe after a failure. */

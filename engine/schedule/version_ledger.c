@@ -10,20 +10,24 @@ int64_t tp_ring_size(int64_t value)
 	return size;
 }
 
-int32_t tp_ledger_buffer_bound(const struct tp_pipeline *pipeline)
+int32_t tp_ledger_buffer_bound(const struct tp_pipeline *pipeline, int32_t stage)
 {
 	const struct tp_policy *policy = pipeline->policy;
-	if (policy->forward_reads == TP_READS_LIVE && policy->backward_reads == TP_READS_LIVE)
-		return 1; /* nobody reads anything older once an update is due */
+	bool shared = policy->forward_reads == TP_READS_TAG || policy->backward_reads == TP_READS_COMMITTED;
 	/* With m mini-batches in flight at stage 0, a tag or stamp that a later operation here can carry while mini-batch i is
-	 * applied is at least i - m, as is the committed version; a stashed one likewise. With version i itself: m + 1. */
-	return (int32_t)tp_minis_in_flight(pipeline, 0) + 1;
+	 * applied is at least i - m, as is the committed version. With version i itself: m + 1. */
+	if (shared)
+		return (int32_t)tp_minis_in_flight(pipeline, 0) + 1;
+	/* What the other mini-batches in flight here have stashed, and the new version. */
+	if (policy->backward_reads == TP_READS_STASHED)
+		return (int32_t)tp_minis_in_flight(pipeline, stage);
+	return 1; /* nobody reads anything older once an update is due */
 }
 
 enum tp_status tp_ledger_init(struct tp_version_ledger *ledger, const struct tp_pipeline *pipeline, int32_t stage)
 {
 	const struct tp_policy *policy = pipeline->policy;
-	int32_t bound = tp_ledger_buffer_bound(pipeline);
+	int32_t bound = tp_ledger_buffer_bound(pipeline, stage);
 	int32_t per_mini = tp_forwards_per_mini(policy, pipeline->micro_batches);
 	int64_t versions = tp_ring_size(bound + 1);
 	int64_t minis = tp_ring_size(tp_minis_in_flight(pipeline, 0) + 1);

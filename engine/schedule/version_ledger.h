@@ -52,8 +52,9 @@ struct tp_version_ledger {
 	int64_t *backward_version;
 };
 
-/* Largest number of versions a stage can need at once, hence of buffers to set aside. */
-int32_t tp_ledger_buffer_bound(const struct tp_pipeline *pipeline);
+/* Versions that a stage may have to hold at once whatever the timing, hence buffers to set aside. The buffers in use are
+ * always the lowest: a stage that never holds more than n versions never touches buffer n. */
+int32_t tp_ledger_buffer_bound(const struct tp_pipeline *pipeline, int32_t stage);
 
 /* Allocates its rings; TP_ERR_NOMEM. Release with tp_ledger_release(). */
 enum tp_status tp_ledger_init(struct tp_version_ledger *ledger, const struct tp_pipeline *pipeline, int32_t stage);

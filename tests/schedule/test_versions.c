@@ -285,7 +285,7 @@ static void test_uneven_costs(void **state)
 			assert_in_range(summary.version_difference_max, 1, w);
 			for (int32_t s = 0; s < (pipeline.policy->single_stage ? 1 : w); s++) {
 				assert_true(summary.busy[s] <= summary.makespan);
-				assert_in_range(summary.versions_alive_max[s], 1, tp_ledger_buffer_bound(&pipeline));
+				assert_in_range(summary.versions_alive_max[s], 1, tp_ledger_buffer_bound(&pipeline, s));
 			}
 			tp_sim_summary_release(&summary);
 		}
