@@ -1,8 +1,8 @@
 /* The results database: one SQLite file, rows written once and never edited. Units are in the column names.
  *
  * Opening checks before it touches: a file that is not SQLite, that belongs to another program (application_id), that a
- * newer tpbench wrote (user_version), or a place that cannot be written is TP_ERR_INPUT, and nothing there is changed. Any
- * later failure (a full disk) is TP_ERR_IO with the reason; what was committed stays readable. */
+ * newer tpbench wrote (user_version), or a place that cannot be written is TP_ERR_INPUT, and nothing there is changed.
+ * Any later failure (a full disk) is TP_ERR_IO with the reason; what was committed stays readable. */
 #ifndef TP_RESULTS_STORE_H
 #define TP_RESULTS_STORE_H
 
@@ -18,7 +18,8 @@
 
 struct tp_store;
 
-/* Open for writing; a missing or empty file becomes a new database. WAL, foreign keys, waits for other writers. */
+/* Open for writing; a missing or empty file becomes a new database. WAL, foreign keys, waits for other writers. Runs
+ * without an end whose process is gone are given one here: interrupted. */
 enum tp_status tp_store_open(const char *path, struct tp_store **store);
 /* Open an existing one for reading only. */
 enum tp_status tp_store_open_readonly(const char *path, struct tp_store **store);
@@ -32,8 +33,8 @@ struct tp_store_pair {
 
 struct tp_store_stage {
 	int32_t stage, first_block, block_count;
-	const char *layers;	/* "features.0 .. features.12" */
-	int64_t parameters;	/* elements */
+	const char *layers; /* "features.0 .. features.12" */
+	int64_t parameters; /* elements */
 	int64_t forward_flops_per_sample;
 	int32_t in_flight_limit_minis;
 	const char *algorithms; /* lines, "" for none */
@@ -43,12 +44,12 @@ struct tp_store_stage {
 struct tp_store_run {
 	const char *name, *note; /* --name, --note */
 	const char *schedule, *model, *dataset, *device;
-	const char *order;		/* static or dynamic */
-	const char *clock;		/* real */
-	int32_t stages, micro_batches;	/* in effect */
+	const char *order;             /* static or dynamic */
+	const char *clock;             /* real */
+	int32_t stages, micro_batches; /* in effect */
 	int32_t batch_samples;
-	int32_t repeat;			/* 1-based */
-	const char *comparison;		/* the same text for all runs of one comparison, "" for none */
+	int32_t repeat;         /* 1-based */
+	const char *comparison; /* the same text for all runs of one comparison, "" for none */
 	uint64_t config_hash;
 	const char *config_text;
 	int64_t minis_per_epoch;
@@ -90,6 +91,17 @@ enum tp_status tp_store_add_epoch(struct tp_store *store, int64_t run_id, const 
 enum tp_store_ending { TP_STORE_DONE, TP_STORE_FAILED, TP_STORE_INTERRUPTED };
 
 /* How the run ended, as a row of its own; `reason` is "" when it is done. */
-enum tp_status tp_store_end_run(struct tp_store *store, int64_t run_id, enum tp_store_ending ending, const char *reason);
+enum tp_status tp_store_end_run(struct tp_store *store, int64_t run_id, enum tp_store_ending ending,
+                                const char *reason);
+
+enum tp_store_state {
+	TP_STORE_STATE_DONE,
+	TP_STORE_STATE_FAILED,
+	TP_STORE_STATE_INTERRUPTED, /* said so, or has no end and its process is gone */
+	TP_STORE_STATE_RUNNING,     /* has no end, and its process lives or cannot be seen from here */
+};
+
+/* How a run stands now; also for a store that is open for reading only. TP_ERR_INPUT when there is no such run. */
+enum tp_status tp_store_run_state(struct tp_store *store, int64_t run_id, enum tp_store_state *state);
 
 #endif
