@@ -1,5 +1,5 @@
-/* Evaluation on the test samples with the live weights, while the pipeline is drained, on the calling thread. Internal to
- * engine/run. */
+/* Evaluation on the test samples with the live weights, while the pipeline is drained: the stages form a pipeline of
+ * inferences. Internal to engine/run. */
 #ifndef TP_ENGINE_RUN_EVALUATE_H
 #define TP_ENGINE_RUN_EVALUATE_H
 

@@ -34,6 +34,7 @@ struct start_line {
 struct stage_thread {
 	pthread_t thread;
 	struct tp_worker *worker;
+	tp_worker_body *body;
 	struct start_line *line;
 };
 
@@ -58,7 +59,7 @@ static void *stage_main(void *argument)
 	if (worker->stage.ops->enter_thread)
 		worker->stage.ops->enter_thread();
 	if (wait_for_start(self->line))
-		tp_worker_epoch(self->worker);
+		self->body(self->worker);
 	return NULL;
 }
 
@@ -72,12 +73,12 @@ static void release_all(struct start_line *line, int32_t threads, bool go)
 	(void)pthread_mutex_unlock(&line->mutex);
 }
 
-static enum tp_status run_threads(struct tp_crew *crew, struct stage_thread *threads, struct start_line *line,
-				  uint64_t *allocations)
+static enum tp_status run_threads(struct tp_crew *crew, tp_worker_body *body, struct stage_thread *threads,
+				  struct start_line *line, uint64_t *allocations)
 {
 	int32_t stages = crew->pipeline.stages, made = 0;
 	while (made < stages) {
-		threads[made] = (struct stage_thread){.worker = &crew->workers[made], .line = line};
+		threads[made] = (struct stage_thread){.worker = &crew->workers[made], .body = body, .line = line};
 		if (pthread_create(&threads[made].thread, NULL, stage_main, &threads[made]) != 0)
 			break;
 		made++;
@@ -94,16 +95,13 @@ static enum tp_status run_threads(struct tp_crew *crew, struct stage_thread *thr
 	return TP_OK;
 }
 
-enum tp_status tp_real_driver_epoch(struct tp_crew *crew, uint64_t *allocations)
+enum tp_status tp_real_driver_run(struct tp_crew *crew, tp_worker_body *body, uint64_t *allocations)
 {
 	struct start_line line = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 	struct stage_thread *threads = tp_alloc_array((size_t)crew->pipeline.stages, sizeof *threads);
 	if (!threads)
 		return TP_ERR_NOMEM;
-	for (int32_t s = 0; s < crew->pipeline.stages; s++)
-		tp_worker_begin_epoch(&crew->workers[s]);
-	tp_board_reset(&crew->board);
-	enum tp_status status = run_threads(crew, threads, &line, allocations);
+	enum tp_status status = run_threads(crew, body, threads, &line, allocations);
 	tp_free(threads);
 	(void)pthread_cond_destroy(&line.changed);
 	(void)pthread_mutex_destroy(&line.mutex);

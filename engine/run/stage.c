@@ -230,21 +230,31 @@ void tp_stage_update(struct tp_stage *stage, int32_t from_buffer, int32_t to_buf
 	weights->stepped = true;
 }
 
-enum tp_status tp_stage_infer(struct tp_stage *stage, int32_t samples, const void *input, int32_t version_buffer,
-			      const void **output)
+static enum tp_status infer_layers(struct tp_stage *stage, int32_t samples, int32_t first, int32_t end,
+				   int32_t version_buffer)
 {
 	struct tp_activation_slot *slot = &stage->activations.slots[0];
-	TP_CHECK(slot->mini == 0);
-	slot->input = input;
-	for (int32_t l = 0; l < stage->layer_count; l++) {
+	for (int32_t l = first; l < end; l++) {
 		struct tp_kernel *kernel = stage->layers[l].kernel;
 		if (kernel->aliases_input)
 			continue;
 		struct tp_forward_args args = forward_args(stage, slot, l, TP_WHOLE, 0, version_buffer);
 		TP_TRY(kernel->ops->infer(kernel, samples, &args));
 	}
-	*output = tp_stage_output_data(stage, slot);
 	return TP_OK;
+}
+
+enum tp_status tp_stage_infer_input(struct tp_stage *stage, int32_t samples, const void *input, int32_t version_buffer)
+{
+	struct tp_activation_slot *slot = &stage->activations.slots[0];
+	TP_CHECK(slot->mini == 0);
+	slot->input = input;
+	return infer_layers(stage, samples, 0, stage->input_layers, version_buffer);
+}
+
+enum tp_status tp_stage_infer_rest(struct tp_stage *stage, int32_t samples, int32_t version_buffer)
+{
+	return infer_layers(stage, samples, stage->input_layers, stage->layer_count, version_buffer);
 }
 
 /* The block of a layer that holds one of its tensors: in a version, or in the state. */

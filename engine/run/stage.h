@@ -42,6 +42,7 @@ struct tp_stage {
 	const struct tp_device_ops *ops;
 	int32_t layer_count;
 	int32_t first_layer; /* in the model */
+	int32_t input_layers; /* the first so many layers include all that read the stage's input */
 	struct tp_stage_layer *layers;
 	struct tp_stage_value *values; /* layer_count + 1 */
 	bool *gradient_written;	       /* per value, during a backward */
@@ -87,11 +88,11 @@ void tp_stage_loss_gradient(struct tp_stage *stage, struct tp_activation_slot *s
 void tp_stage_update(struct tp_stage *stage, int32_t from_buffer, int32_t to_buffer, double lr, double momentum,
 		     double weight_decay);
 
-/* Inference of `samples` (one of the infer sizes) while the pipeline is drained, in the memory of the first slot. `input`
- * is the output of the stage before; at stage 0 the samples lie in that slot and it is ignored. The result stays valid
- * until the stage's next operation. */
-enum tp_status tp_stage_infer(struct tp_stage *stage, int32_t samples, const void *input, int32_t version_buffer,
-			      const void **output);
+/* Inference of `samples` (one of the infer sizes) while the pipeline is drained, in the memory of the first slot, in two
+ * parts: after the first the input has been read for the last time. `input` is the output of the stage before; at stage 0
+ * the samples lie in the slot and it is ignored. The output (tp_stage_output_data) stays valid until the next inference. */
+enum tp_status tp_stage_infer_input(struct tp_stage *stage, int32_t samples, const void *input, int32_t version_buffer);
+enum tp_status tp_stage_infer_rest(struct tp_stage *stage, int32_t samples, int32_t version_buffer);
 
 /* One tensor of one of the stage's layers (0-based in the stage), in plain order, in and out of a version buffer. */
 void tp_stage_import(struct tp_stage *stage, int32_t layer, int32_t param, const float *plain, int32_t version_buffer);

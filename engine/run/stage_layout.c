@@ -58,8 +58,12 @@ static void place_layer(struct tp_stage *stage, int32_t at, struct tp_stage_size
 	value->root = kernel->aliases_input ? stage->values[layer->in[0]].root : at + 1;
 	if (!kernel->aliases_input) {
 		value->offset = place(&sizes->slot_bytes, kernel->out.sample_bytes * (size_t)stage->spec.slicing.batch);
-		for (int32_t i = 0; i < kernel->layer->inputs; i++)
-			stage->values[stage->values[layer->in[i]].root].readers++;
+		for (int32_t i = 0; i < kernel->layer->inputs; i++) {
+			int32_t root = stage->values[layer->in[i]].root;
+			stage->values[root].readers++;
+			if (root == 0)
+				stage->input_layers = at + 1;
+		}
 	}
 	layer->params_offset = place(&sizes->params_bytes, kernel->params_bytes);
 	layer->state_offset = place(&sizes->state_bytes, kernel->state_bytes);

@@ -278,7 +278,10 @@ enum tp_status tp_trainer_epoch(struct tp_trainer *trainer, struct tp_epoch_resu
 	TP_CHECK(!trainer->failed); /* a pipeline that stopped half-way cannot go on */
 	*result = (struct tp_epoch_result){.epoch = ++crew->epoch};
 	tp_sample_order_begin_epoch(&crew->order, crew->epoch);
-	enum tp_status status = tp_real_driver_epoch(crew, &result->allocations_in_window);
+	for (int32_t s = 0; s < crew->pipeline.stages; s++)
+		tp_worker_begin_epoch(&crew->workers[s]);
+	tp_board_reset(&crew->board);
+	enum tp_status status = tp_real_driver_run(crew, tp_worker_epoch, &result->allocations_in_window);
 	sum_up(trainer, result);
 	gather_records(trainer, result);
 	gather_memory(trainer, result);

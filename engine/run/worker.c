@@ -1,26 +1,7 @@
 #include "engine/run/worker.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "engine/base/clock.h"
 #include "engine/run/worker_records.h"
-
-/* A waiting stage looks up this often, to see that the run was stopped or its time is over. */
-#define LOOK_UP_NS (TP_NS_PER_S / 10)
-
-void tp_crew_fail(struct tp_crew *crew, enum tp_status status)
-{
-	(void)pthread_mutex_lock(&crew->failure_mutex);
-	if (crew->failure == TP_OK) {
-		crew->failure = status;
-		(void)snprintf(crew->failure_detail, sizeof crew->failure_detail, "%s", tp_detail());
-	}
-	(void)pthread_mutex_unlock(&crew->failure_mutex);
-	atomic_store(&crew->abort, true);
-	for (int32_t s = 0; s < crew->pipeline.stages; s++)
-		tp_waiter_signal(&crew->workers[s].waiter);
-}
 
 static int64_t run_clock(const struct tp_crew *crew)
 {
@@ -48,9 +29,10 @@ static const struct tp_planned_op *planned_op(const struct tp_worker *worker)
 	return &plan->ops[worker->index * plan->ops_per_stage + worker->planned];
 }
 
-/* What can be done now, if anything. */
-static bool try_choose(struct tp_worker *worker, struct tp_action *action)
+/* What can be done now, if anything: a tp_worker_ready. */
+static bool try_choose(struct tp_worker *worker, void *context)
 {
+	struct tp_action *action = context;
 	struct tp_view view;
 	note_arrivals(worker);
 	if (!tp_progress_view(&worker->progress, &view))
@@ -61,40 +43,6 @@ static bool try_choose(struct tp_worker *worker, struct tp_action *action)
 	}
 	*action = planned_op(worker)->action;
 	return action->kind == TP_OP_F ? view.forward_ready : view.backward_ready;
-}
-
-static enum tp_status check_stop(const struct tp_crew *crew)
-{
-	if (atomic_load_explicit(&crew->abort, memory_order_relaxed))
-		return tp_fail(TP_ERR_ABORTED, "stopped because another stage failed");
-	if (atomic_load_explicit(&crew->control->stop, memory_order_relaxed))
-		return tp_fail(TP_ERR_INTERRUPTED, "interrupted");
-	return TP_OK;
-}
-
-/* Wait until the policy has something to choose from. */
-static enum tp_status choose(struct tp_worker *worker, struct tp_action *action)
-{
-	struct tp_crew *crew = worker->crew;
-	int64_t deadline = 0;
-	for (;;) {
-		uint32_t count = tp_waiter_count(&worker->waiter);
-		TP_TRY(check_stop(crew));
-		if (try_choose(worker, action))
-			return TP_OK;
-		int64_t now = tp_now_ns();
-		if (deadline == 0)
-			deadline = now + crew->config->timeout_ns;
-		if (now >= deadline)
-			return tp_fail(TP_ERR_TIMEOUT,
-				       "stage %d waited %.1f s for its neighbours (--timeout): %lld forwards and %lld "
-				       "backwards done of %lld mini-batches",
-				       worker->index, (double)crew->config->timeout_ns * 1e-9,
-				       (long long)worker->progress.forwards_done,
-				       (long long)worker->progress.backwards_done, (long long)worker->progress.minis);
-		int64_t look_up = now + LOOK_UP_NS;
-		(void)tp_waiter_wait(&worker->waiter, count, look_up < deadline ? look_up : deadline);
-	}
 }
 
 /* What the stage knows of the others as it starts: from the plan under static order, else as it is now. */
@@ -316,7 +264,7 @@ static enum tp_status work(struct tp_worker *worker)
 {
 	while (!tp_progress_finished(&worker->progress)) {
 		struct tp_action action;
-		TP_TRY(choose(worker, &action));
+		TP_TRY(tp_worker_wait(worker, try_choose, &action));
 		if (action.kind == TP_OP_F)
 			TP_TRY(run_forward(worker, &action));
 		else

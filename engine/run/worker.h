@@ -73,6 +73,12 @@ enum tp_status tp_worker_compute_forward(struct tp_worker *worker, struct tp_act
 enum tp_status tp_worker_compute_backward(struct tp_worker *worker, struct tp_activation_slot *slot,
 					  const struct tp_action *action, int32_t version_buffer, bool accumulate);
 
+/* Wait on the worker's own thread until `ready` says so; it is asked again whenever a neighbour has sent something. Fails
+ * when the run was stopped (TP_ERR_INTERRUPTED), another stage failed (TP_ERR_ABORTED) or --timeout is over
+ * (TP_ERR_TIMEOUT). */
+typedef bool tp_worker_ready(struct tp_worker *worker, void *context);
+enum tp_status tp_worker_wait(struct tp_worker *worker, tp_worker_ready *ready, void *context);
+
 /* Note a failure (with this thread's detail) and stop everyone; only the first counts. */
 void tp_crew_fail(struct tp_crew *crew, enum tp_status status);
 

@@ -211,12 +211,14 @@ static void test_dynamic_records_keep_the_rules(void **state)
 static void test_messages(void **state)
 {
 	(void)state;
-	struct tp_dataset *dataset = training_dataset(240, 10);
+	struct tp_dataset *dataset = training_dataset(240, 30);
 	struct tp_run_config config = training_config("timeprest", 3, 2);
+	config.evaluate = true; /* must leave the records of the epoch alone */
 	struct training training;
 	training_begin(&training, &config, dataset);
 	assert_int_equal(tp_trainer_epoch(training.trainer, &training.result), TP_OK);
 	const struct tp_epoch_result *result = &training.result;
+	assert_int_equal(result->test_samples, 30);
 	/* Two boundaries; N activations and one gradient for each of 20 mini-batches. */
 	assert_int_equal(result->message_count, 2 * 20 * (2 + 1));
 	int64_t activation_bytes = 0, gradient_bytes = 0;

@@ -1,0 +1,57 @@
+#include <stdio.h>
+
+#include "engine/base/clock.h"
+#include "engine/run/worker.h"
+
+/* A waiting stage looks up this often, to see that the run was stopped or its time is over. */
+#define LOOK_UP_NS (TP_NS_PER_S / 10)
+
+void tp_crew_fail(struct tp_crew *crew, enum tp_status status)
+{
+	(void)pthread_mutex_lock(&crew->failure_mutex);
+	if (crew->failure == TP_OK) {
+		crew->failure = status;
+		(void)snprintf(crew->failure_detail, sizeof crew->failure_detail, "%s", tp_detail());
+	}
+	(void)pthread_mutex_unlock(&crew->failure_mutex);
+	atomic_store(&crew->abort, true);
+	for (int32_t s = 0; s < crew->pipeline.stages; s++)
+		tp_waiter_signal(&crew->workers[s].waiter);
+}
+
+static enum tp_status check_stop(const struct tp_crew *crew)
+{
+	if (atomic_load_explicit(&crew->abort, memory_order_relaxed))
+		return tp_fail(TP_ERR_ABORTED, "stopped because another stage failed");
+	if (atomic_load_explicit(&crew->control->stop, memory_order_relaxed))
+		return tp_fail(TP_ERR_INTERRUPTED, "interrupted");
+	return TP_OK;
+}
+
+static enum tp_status time_is_over(const struct tp_worker *worker)
+{
+	const struct tp_progress *progress = &worker->progress;
+	return tp_fail(TP_ERR_TIMEOUT,
+		       "stage %d waited %.1f s for its neighbours (--timeout): %lld forwards and %lld backwards done of "
+		       "%lld mini-batches",
+		       worker->index, (double)worker->crew->config->timeout_ns * 1e-9, (long long)progress->forwards_done,
+		       (long long)progress->backwards_done, (long long)progress->minis);
+}
+
+enum tp_status tp_worker_wait(struct tp_worker *worker, tp_worker_ready *ready, void *context)
+{
+	int64_t deadline = 0;
+	for (;;) {
+		uint32_t count = tp_waiter_count(&worker->waiter);
+		TP_TRY(check_stop(worker->crew));
+		if (ready(worker, context))
+			return TP_OK;
+		int64_t now = tp_now_ns();
+		if (deadline == 0)
+			deadline = now + worker->crew->config->timeout_ns;
+		if (now >= deadline)
+			return time_is_over(worker);
+		int64_t look_up = now + LOOK_UP_NS;
+		(void)tp_waiter_wait(&worker->waiter, count, look_up < deadline ? look_up : deadline);
+	}
+}
