@@ -1,0 +1,272 @@
+#include "results/queries.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "engine/base/memory.h"
+#include "results/store_internal.h"
+
+static const char reading[] = "read an epoch";
+
+struct sqlite3 *tp_store_connection(struct tp_store *store)
+{
+	return store->db;
+}
+
+/* A statement with run and, where it has one, epoch as its parameters. */
+static enum tp_status prepare(struct tp_store *store, const char *sql, int64_t run_id, int32_t number,
+                              sqlite3_stmt **statement)
+{
+	TP_TRY(tp_store_prepare(store, sql, reading, statement));
+	(void)sqlite3_bind_int64(*statement, 1, run_id);
+	if (sqlite3_bind_parameter_count(*statement) > 1)
+		(void)sqlite3_bind_int64(*statement, 2, number);
+	return TP_OK;
+}
+
+static enum tp_status count_rows(struct tp_store *store, const char *sql, int64_t run_id, int32_t number,
+                                 int64_t *count)
+{
+	sqlite3_stmt *statement;
+	TP_TRY(prepare(store, sql, run_id, number, &statement));
+	int rc = sqlite3_step(statement);
+	enum tp_status status = TP_OK;
+	if (rc == SQLITE_ROW)
+		*count = sqlite3_column_int64(statement, 0);
+	else
+		status = tp_store_failed(store, rc, reading);
+	(void)sqlite3_finalize(statement);
+	return status;
+}
+
+enum tp_status tp_store_count_epochs(struct tp_store *store, int64_t run_id, int32_t *count)
+{
+	int64_t rows = 0;
+	TP_TRY(count_rows(store, "SELECT count(*) FROM epoch WHERE run_id = ?", run_id, 0, &rows));
+	*count = (int32_t)rows;
+	return TP_OK;
+}
+
+static double read_real(sqlite3_stmt *row, int column)
+{
+	return sqlite3_column_type(row, column) == SQLITE_NULL ? (double)NAN : sqlite3_column_double(row, column);
+}
+
+static void read_head(sqlite3_stmt *row, struct tp_store_epoch *epoch)
+{
+	*epoch = (struct tp_store_epoch){
+	        .epoch = sqlite3_column_int(row, 0),
+	        .minis = sqlite3_column_int64(row, 1),
+	        .samples = sqlite3_column_int64(row, 2),
+	        .start_ns = sqlite3_column_int64(row, 3),
+	        .end_ns = sqlite3_column_int64(row, 4),
+	        .train_loss = read_real(row, 5),
+	        .train_top1 = read_real(row, 6),
+	        .dropped_records = sqlite3_column_int64(row, 7),
+	        .rss_bytes = sqlite3_column_int64(row, 8),
+	        .allocations_in_window = (uint64_t)sqlite3_column_int64(row, 9),
+	        .evaluated = sqlite3_column_type(row, 10) != SQLITE_NULL,
+	};
+	if (!epoch->evaluated)
+		return;
+	epoch->test_samples = sqlite3_column_int64(row, 10);
+	epoch->test_loss = read_real(row, 11);
+	epoch->test_top1 = read_real(row, 12);
+	epoch->test_top5 = read_real(row, 13);
+	epoch->evaluation_ns = sqlite3_column_int64(row, 14);
+}
+
+static enum tp_status load_head(struct tp_store *store, int64_t run_id, int32_t number, struct tp_store_epoch *epoch)
+{
+	sqlite3_stmt *statement;
+	TP_TRY(prepare(
+	        store,
+	        "SELECT epoch, mini_batch_count, trained_samples, window_start_ns, window_end_ns, train_loss, "
+	        "train_top1_share, dropped_record_count, rss_bytes, window_allocation_count, test_samples, test_loss, "
+	        "test_top1_share, test_top5_share, evaluation_ns FROM epoch WHERE run_id = ? AND epoch = ?",
+	        run_id, number, &statement));
+	int rc = sqlite3_step(statement);
+	enum tp_status status = TP_OK;
+	if (rc == SQLITE_ROW)
+		read_head(statement, epoch);
+	else if (rc == SQLITE_DONE)
+		status = tp_fail(TP_ERR_INPUT, "database '%s': run %lld has no epoch %d", store->path,
+		                 (long long)run_id, number);
+	else
+		status = tp_store_failed(store, rc, reading);
+	(void)sqlite3_finalize(statement);
+	return status;
+}
+
+/* A kind of record: how to select it (run, epoch), how to count it, and how a row becomes the record at `at`. `fold` is
+ * the number of rows that make one record. */
+struct record_kind {
+	const char *select, *count;
+	size_t bytes;
+	int fold;
+	void (*read)(sqlite3_stmt *row, void *at);
+};
+
+static void read_op(sqlite3_stmt *row, void *at)
+{
+	struct tp_op_record *op = at;
+	const unsigned char *kind = sqlite3_column_text(row, 1);
+	*op = (struct tp_op_record){
+	        .stage = (int16_t)sqlite3_column_int(row, 0),
+	        .mini = sqlite3_column_int64(row, 2),
+	        .micro = sqlite3_column_int(row, 3),
+	        .samples = sqlite3_column_int(row, 4),
+	        .start_ns = sqlite3_column_int64(row, 5),
+	        .end_ns = sqlite3_column_int64(row, 6),
+	        .version_read = sqlite3_column_int64(row, 7),
+	        .version_live = sqlite3_column_int64(row, 8),
+	        .version_committed = sqlite3_column_int64(row, 9),
+	        .version_forward = sqlite3_column_int64(row, 10),
+	        .versions_alive = (int16_t)sqlite3_column_int(row, 11),
+	        .in_place = (int16_t)sqlite3_column_int(row, 12),
+	        .epoch = sqlite3_column_int(row, 13),
+	};
+	for (int16_t k = 0; kind && k < TP_OP_KINDS; k++) {
+		if (strcmp((const char *)kind, tp_op_kind_text((enum tp_op_kind)k)) == 0)
+			op->kind = k;
+	}
+}
+
+static void read_message(sqlite3_stmt *row, void *at)
+{
+	const unsigned char *kind = sqlite3_column_text(row, 2);
+	*(struct tp_message_record *)at = (struct tp_message_record){
+	        .to_stage = (int16_t)sqlite3_column_int(row, 0),
+	        .from_stage = (int16_t)sqlite3_column_int(row, 1),
+	        .is_gradient = kind && kind[0] == 'g',
+	        .mini = sqlite3_column_int64(row, 3),
+	        .micro = sqlite3_column_int(row, 4),
+	        .bytes = sqlite3_column_int64(row, 5),
+	        .ready_ns = sqlite3_column_int64(row, 6),
+	        .sent_ns = sqlite3_column_int64(row, 7),
+	        .arrived_ns = sqlite3_column_int64(row, 8),
+	        .wanted_ns = sqlite3_column_int64(row, 9),
+	        .handed_over = (int16_t)sqlite3_column_int(row, 10),
+	        .epoch = sqlite3_column_int(row, 11),
+	};
+}
+
+static void read_memory(sqlite3_stmt *row, void *at)
+{
+	struct tp_memory_record *memory = at;
+	memory->stage = (int16_t)sqlite3_column_int(row, 0);
+	memory->epoch = sqlite3_column_int(row, 1);
+	const unsigned char *kind = sqlite3_column_text(row, 2);
+	for (int k = 0; kind && k < TP_MEM_KINDS; k++) {
+		if (strcmp((const char *)kind, tp_mem_kind_text((enum tp_mem_kind)k)) != 0)
+			continue;
+		memory->now_bytes[k] = sqlite3_column_int64(row, 3);
+		memory->peak_bytes[k] = sqlite3_column_int64(row, 4);
+		memory->at_peak_bytes[k] = sqlite3_column_int64(row, 5);
+		memory->reserved_bytes[k] = sqlite3_column_int64(row, 6);
+		memory->peak_total_bytes += memory->at_peak_bytes[k];
+	}
+}
+
+static const struct record_kind op_records = {
+        .select =
+                "SELECT stage, kind, mini_batch, micro_batch, operation_samples, start_ns, end_ns, version_read, "
+                "version_live, version_committed, version_forward, alive_version_count, in_place, epoch FROM operation "
+                "WHERE run_id = ? AND epoch = ? ORDER BY stage, record_number",
+        .count = "SELECT count(*) FROM operation WHERE run_id = ? AND epoch = ?",
+        .bytes = sizeof(struct tp_op_record),
+        .fold = 1,
+        .read = read_op,
+};
+
+static const struct record_kind message_records = {
+        .select = "SELECT to_stage, from_stage, kind, mini_batch, micro_batch, message_bytes, ready_ns, sent_ns, "
+                  "arrived_ns, "
+                  "wanted_ns, handed_over, epoch FROM message WHERE run_id = ? AND epoch = ? ORDER BY to_stage, "
+                  "record_number",
+        .count = "SELECT count(*) FROM message WHERE run_id = ? AND epoch = ?",
+        .bytes = sizeof(struct tp_message_record),
+        .fold = 1,
+        .read = read_message,
+};
+
+/* The process comes last, as it was given. */
+static const struct record_kind memory_records = {
+        .select = "SELECT stage, epoch, kind, now_bytes, peak_bytes, at_peak_bytes, reserved_bytes FROM memory "
+                  "WHERE run_id = ? AND epoch = ? ORDER BY stage < 0, stage",
+        .count = "SELECT count(*) FROM memory WHERE run_id = ? AND epoch = ?",
+        .bytes = sizeof(struct tp_memory_record),
+        .fold = TP_MEM_KINDS,
+        .read = read_memory,
+};
+
+static enum tp_status read_rows(struct tp_store *store, sqlite3_stmt *statement, const struct record_kind *kind,
+                                unsigned char *records, int64_t rows)
+{
+	int64_t row = 0;
+	int rc;
+	while ((rc = sqlite3_step(statement)) == SQLITE_ROW && row < rows) {
+		kind->read(statement, records + (size_t)(row / kind->fold) * kind->bytes);
+		row++;
+	}
+	if (rc != SQLITE_DONE && rc != SQLITE_ROW)
+		return tp_store_failed(store, rc, reading);
+	return TP_OK;
+}
+
+/* NULL and 0 when there are none. Rows of an epoch appear together and never change, so counting first is safe. */
+static enum tp_status load(struct tp_store *store, int64_t run_id, int32_t number, const struct record_kind *kind,
+                           void **records, int64_t *count)
+{
+	int64_t rows = 0;
+	TP_TRY(count_rows(store, kind->count, run_id, number, &rows));
+	*count = (rows + kind->fold - 1) / kind->fold;
+	*records = NULL;
+	if (rows == 0)
+		return TP_OK;
+	sqlite3_stmt *statement;
+	TP_TRY(prepare(store, kind->select, run_id, number, &statement));
+	*records = tp_alloc_array((size_t)*count, kind->bytes);
+	enum tp_status status = *records ? read_rows(store, statement, kind, *records, rows) : TP_ERR_NOMEM;
+	(void)sqlite3_finalize(statement);
+	if (status != TP_OK) {
+		tp_free(*records);
+		*records = NULL;
+	}
+	return status;
+}
+
+static enum tp_status load_records(struct tp_store *store, int64_t run_id, int32_t number,
+                                   struct tp_stored_epoch *stored)
+{
+	void *records;
+	int64_t memory_count;
+	TP_TRY(load(store, run_id, number, &op_records, &records, &stored->epoch.op_count));
+	stored->epoch.ops = stored->ops = records;
+	TP_TRY(load(store, run_id, number, &message_records, &records, &stored->epoch.message_count));
+	stored->epoch.messages = stored->messages = records;
+	TP_TRY(load(store, run_id, number, &memory_records, &records, &memory_count));
+	stored->epoch.memory = stored->memory = records;
+	stored->epoch.memory_count = (int32_t)memory_count;
+	return TP_OK;
+}
+
+enum tp_status tp_store_read_epoch(struct tp_store *store, int64_t run_id, int32_t number,
+                                   struct tp_stored_epoch *stored)
+{
+	*stored = (struct tp_stored_epoch){0};
+	enum tp_status status = load_head(store, run_id, number, &stored->epoch);
+	if (status == TP_OK)
+		status = load_records(store, run_id, number, stored);
+	if (status != TP_OK)
+		tp_stored_epoch_release(stored);
+	return status;
+}
+
+void tp_stored_epoch_release(struct tp_stored_epoch *stored)
+{
+	tp_free(stored->ops);
+	tp_free(stored->messages);
+	tp_free(stored->memory);
+	*stored = (struct tp_stored_epoch){0};
+}

@@ -1,0 +1,29 @@
+/* Reading stored runs back. Everything else is plain SQL on the connection, see docs/schema.md for tables and views. */
+#ifndef TP_RESULTS_QUERIES_H
+#define TP_RESULTS_QUERIES_H
+
+#include "results/store.h"
+
+/* The connection, for SELECT; owned by the store. */
+struct sqlite3;
+struct sqlite3 *tp_store_connection(struct tp_store *store);
+
+/* The epochs that a run stored, from 1 on. */
+enum tp_status tp_store_count_epochs(struct tp_store *store, int64_t run_id, int32_t *count);
+
+/* An epoch read back; `epoch` points into the arrays behind it. */
+struct tp_stored_epoch {
+	struct tp_store_epoch epoch;
+	struct tp_op_record *ops;
+	struct tp_message_record *messages;
+	struct tp_memory_record *memory;
+};
+
+/* An epoch as it was given to tp_store_add_epoch(), records by stage and then in the order given, the process last.
+ * What was not a number is one again. TP_ERR_INPUT when there is no such epoch, TP_ERR_IO, TP_ERR_NOMEM; then nothing
+ * is held. Release with tp_stored_epoch_release(). */
+enum tp_status tp_store_read_epoch(struct tp_store *store, int64_t run_id, int32_t number,
+                                   struct tp_stored_epoch *stored);
+void tp_stored_epoch_release(struct tp_stored_epoch *stored);
+
+#endif
