@@ -15,7 +15,7 @@
 
 struct choice {
 	struct tp_conv_key key;
-	bool winograd;
+	enum tp_conv_algorithm algorithm;
 };
 
 struct choices {
@@ -28,7 +28,12 @@ static struct choices known; /* guarded by `lock`, as is the next */
 static bool unsaved;
 
 static const char *const pass_texts[TP_DNNL_PASSES] = {"F", "BD", "BW"};
-static const char *const algorithm_texts[] = {"direct", "winograd"};
+
+const char *tp_conv_algorithm_text(enum tp_conv_algorithm algorithm)
+{
+	static const char *const texts[TP_CONV_ALGORITHMS] = {"direct", "winograd", "tiny"};
+	return texts[algorithm];
+}
 
 static bool same_key(const struct tp_conv_key *a, const struct tp_conv_key *b)
 {
@@ -51,29 +56,33 @@ static void add(struct choices *choices, const struct choice *choice)
 		choices->list[choices->count++] = *choice;
 }
 
-bool tp_choice_find(const struct tp_conv_key *key, bool *winograd)
+bool tp_choice_find(const struct tp_conv_key *key, enum tp_conv_algorithm *algorithm)
 {
 	(void)pthread_mutex_lock(&lock);
 	const struct choice *choice = find(&known, key);
 	if (choice)
-		*winograd = choice->winograd;
+		*algorithm = choice->algorithm;
 	(void)pthread_mutex_unlock(&lock);
 	return choice != NULL;
 }
 
-void tp_choice_remember(const struct tp_conv_key *key, bool winograd)
+void tp_choice_remember(const struct tp_conv_key *key, enum tp_conv_algorithm algorithm)
 {
 	(void)pthread_mutex_lock(&lock);
-	add(&known, &(struct choice){*key, winograd});
+	add(&known, &(struct choice){*key, algorithm});
 	unsaved = true;
 	(void)pthread_mutex_unlock(&lock);
 }
 
 /* Winograd transforms the weights at every call, so small images in small batches do not pay. Measured on VGG-16 with
  * AVX-512: it wins everywhere from 4x4 and 8 samples on, and loses at 2x2 whatever the batch. */
-bool tp_choice_rule(const struct tp_conv_key *key)
+enum tp_conv_algorithm tp_choice_rule(const struct tp_conv_key *key)
 {
-	return key->kernel == 3 && key->stride == 1 && key->in.h >= 4 && key->in.w >= 4 && key->samples >= 8;
+	if (key->kernel != 3 || key->stride != 1 || key->samples < 8)
+		return TP_CONV_BY_DIRECT;
+	if (key->in.h == 2 && key->in.w == 2)
+		return TP_CONV_BY_TINY;
+	return key->in.h >= 4 && key->in.w >= 4 ? TP_CONV_BY_WINOGRAD : TP_CONV_BY_DIRECT;
 }
 
 /* The first "model name" of /proc/cpuinfo; "" where there is none. */
@@ -131,10 +140,11 @@ static bool parse_line(const char *line, struct choice *choice)
 	int p = 0, a = 0;
 	while (p < TP_DNNL_PASSES && strcmp(pass, pass_texts[p]) != 0)
 		p++;
-	while (a < 2 && strcmp(algorithm, algorithm_texts[a]) != 0)
+	while (a < TP_CONV_ALGORITHMS && strcmp(algorithm, tp_conv_algorithm_text((enum tp_conv_algorithm)a)) != 0)
 		a++;
-	*choice = (struct choice){{(enum tp_dnnl_pass)p, {n[0], n[1], n[2]}, n[3], n[4], n[5], n[6], n[7]}, a == 1};
-	return p < TP_DNNL_PASSES && a < 2;
+	*choice = (struct choice){{(enum tp_dnnl_pass)p, {n[0], n[1], n[2]}, n[3], n[4], n[5], n[6], n[7]},
+	                          (enum tp_conv_algorithm)a};
+	return p < TP_DNNL_PASSES && a < TP_CONV_ALGORITHMS;
 }
 
 /* All of the file, or nothing. */
@@ -194,7 +204,7 @@ static bool write_choices(const char *path)
 		const struct tp_conv_key *key = &known.list[i].key;
 		tp_text_add(&text, "%s %d %d %d %d %d %d %d %d %s\n", pass_texts[key->pass], key->in.c, key->in.h,
 		            key->in.w, key->out_channels, key->kernel, key->stride, key->padding, key->samples,
-		            algorithm_texts[known.list[i].winograd]);
+		            tp_conv_algorithm_text(known.list[i].algorithm));
 	}
 	(void)pthread_mutex_unlock(&lock);
 	FILE *file = text.failed ? NULL : fopen(path, "w");

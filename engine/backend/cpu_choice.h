@@ -6,17 +6,27 @@
 
 #include "engine/backend/dnnl_shim.h"
 
+enum tp_conv_algorithm {
+	TP_CONV_BY_DIRECT,   /* oneDNN's */
+	TP_CONV_BY_WINOGRAD, /* oneDNN's, up to version 3.1 */
+	TP_CONV_BY_TINY,     /* ours, see cpu_tiny_conv.h */
+	TP_CONV_ALGORITHMS
+};
+
+/* "direct", "winograd", "tiny" */
+const char *tp_conv_algorithm_text(enum tp_conv_algorithm algorithm);
+
 struct tp_conv_key {
 	enum tp_dnnl_pass pass;
 	struct tp_shape in;
 	int32_t out_channels, kernel, stride, padding, samples;
 };
 
-bool tp_choice_find(const struct tp_conv_key *key, bool *winograd);
-void tp_choice_remember(const struct tp_conv_key *key, bool winograd);
+bool tp_choice_find(const struct tp_conv_key *key, enum tp_conv_algorithm *algorithm);
+void tp_choice_remember(const struct tp_conv_key *key, enum tp_conv_algorithm algorithm);
 
-/* Without a measurement. */
-bool tp_choice_rule(const struct tp_conv_key *key);
+/* Without a measurement: the algorithm to use if the layer suits it, else direct. */
+enum tp_conv_algorithm tp_choice_rule(const struct tp_conv_key *key);
 
 /* The file for this machine in `folder`: its name depends on processor, library version and thread count. NULL with a
  * detail when memory runs out. Free with tp_free(). */

@@ -1,17 +1,14 @@
-/* Convolution. Per pass and batch size either oneDNN's direct kernel or, where the library has it, Winograd's. */
+/* Convolution: forward and both backwards, each for every batch size by the algorithm that suits it. */
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/backend/cpu_choice.h"
-#include "engine/backend/cpu_kernel.h"
+#include "engine/backend/cpu_conv_op.h"
 #include "engine/backend/cpu_loops.h"
-#include "engine/base/clock.h"
 #include "engine/base/memory.h"
 
 struct conv_pass {
 	struct tp_cpu_sizes sizes;
-	struct tp_cpu_weighted_op op[TP_CPU_SIZES];
-	bool winograd[TP_CPU_SIZES];
+	struct tp_cpu_conv_op op[TP_CPU_SIZES];
 };
 
 struct conv_kernel {
@@ -19,7 +16,7 @@ struct conv_kernel {
 	struct tp_cpu_weight weight;
 	struct conv_pass pass[TP_DNNL_PASSES];
 	size_t masked_bytes; /* of dy behind the ReLU, at the start of backward's scratch; 0: no ReLU */
-	size_t accumulate_bytes;
+	bool accumulates;
 	bool winograd_refused; /* it was asked for, and the library has none for some pass */
 };
 
@@ -27,7 +24,7 @@ static enum tp_status run_forward(struct conv_kernel *conv, int32_t samples, con
 {
 	const struct conv_pass *pass = &conv->pass[TP_DNNL_FORWARD];
 	int32_t i = tp_cpu_size_index(&pass->sizes, samples);
-	return tp_cpu_weighted_forward(&conv->head, &pass->op[i], args->x[0], args->params, args->y, args->scratch);
+	return tp_cpu_conv_op_run(&pass->op[i], &conv->head, args->x[0], args->params, args->y, args->scratch);
 }
 
 static enum tp_status forward(struct tp_kernel *kernel, const struct tp_forward_args *args)
@@ -52,18 +49,18 @@ static enum tp_status backward(struct tp_kernel *kernel, const struct tp_backwar
 	const void *dy = args->dy;
 	char *scratch = args->scratch;
 
-	TP_CHECK(!args->accumulate || conv->accumulate_bytes);
+	TP_CHECK(!args->accumulate || conv->accumulates);
 	if (conv->masked_bytes) {
 		tp_cpu_relu_mask(args->dy, args->y, args->scratch,
 		                 kernel->out.sample_bytes * (size_t)samples / sizeof(float));
 		dy = args->scratch;
 		scratch += conv->masked_bytes;
 	}
-	TP_TRY(tp_cpu_weighted_backward_weights(head, &weights->op[i], args->x[0], dy, args->dparams, args->accumulate,
-	                                        scratch));
+	TP_TRY(tp_cpu_conv_op_gradient(&weights->op[i], head, args->x[0], dy, args->dparams, args->accumulate,
+	                               scratch));
 	if (!args->dx[0])
 		return TP_OK;
-	return tp_cpu_weighted_backward_data(head, &data->op[i], dy, args->params, args->dx[0], scratch);
+	return tp_cpu_conv_op_run(&data->op[i], head, dy, args->params, args->dx[0], scratch);
 }
 
 static void import_param(struct tp_kernel *kernel, int32_t index, const float *plain, void *block)
@@ -89,156 +86,12 @@ static void free_kernel(struct tp_kernel *kernel)
 	struct conv_kernel *conv = (struct conv_kernel *)kernel;
 	for (int pass = 0; pass < TP_DNNL_PASSES; pass++)
 		for (int32_t i = 0; i < conv->pass[pass].sizes.count; i++)
-			tp_cpu_weighted_op_release(&conv->pass[pass].op[i]);
+			tp_cpu_conv_op_release(&conv->pass[pass].op[i]);
 	tp_cpu_weight_release(&conv->weight);
 	tp_free(conv);
 }
 
 static const struct tp_kernel_ops conv_ops = {forward, infer, backward, import_param, export_param, free_kernel};
-
-/* Buffers to time one pass on. */
-struct trial {
-	enum tp_dnnl_pass pass;
-	float *x, *y, *params, *dparams, *scratch;
-};
-
-static void trial_release(struct trial *trial)
-{
-	tp_free(trial->x);
-	tp_free(trial->y);
-	tp_free(trial->params);
-	tp_free(trial->dparams);
-	tp_free(trial->scratch);
-}
-
-/* Memory that was never written is one page of zeros, far faster to read than what a run reads. */
-static float *alloc_written(size_t bytes)
-{
-	float *memory = tp_alloc(bytes);
-	for (size_t i = 0; memory && i < bytes / sizeof(float); i++)
-		memory[i] = (float)(i % 61) * 0.01F - 0.3F;
-	return memory;
-}
-
-static bool trial_init(struct trial *trial, const struct conv_kernel *conv, enum tp_dnnl_pass pass, int32_t samples,
-                       size_t scratch_bytes)
-{
-	const struct tp_kernel *kernel = &conv->head.base;
-	trial->pass = pass;
-	trial->x = alloc_written(conv->head.in[0].sample_bytes * (size_t)samples);
-	trial->y = alloc_written(kernel->out.sample_bytes * (size_t)samples);
-	trial->params = alloc_written(kernel->params_bytes);
-	trial->dparams = tp_alloc(kernel->params_bytes);
-	trial->scratch = tp_alloc(scratch_bytes);
-	return trial->x && trial->y && trial->params && trial->dparams && trial->scratch;
-}
-
-static enum tp_status trial_run(const struct trial *trial, const struct conv_kernel *conv,
-                                const struct tp_cpu_weighted_op *op)
-{
-	const struct tp_cpu_kernel *head = &conv->head;
-	switch (trial->pass) {
-	case TP_DNNL_FORWARD:
-		return tp_cpu_weighted_forward(head, op, trial->x, trial->params, trial->y, trial->scratch);
-	case TP_DNNL_BACKWARD_DATA:
-		return tp_cpu_weighted_backward_data(head, op, trial->y, trial->params, trial->x, trial->scratch);
-	default:
-		return tp_cpu_weighted_backward_weights(head, op, trial->x, trial->y, trial->dparams, false,
-		                                        trial->scratch);
-	}
-}
-
-/* The faster of two runs, after one to warm up; INT64_MAX when it cannot run. */
-static int64_t trial_time(const struct trial *trial, const struct conv_kernel *conv,
-                          const struct tp_cpu_weighted_op *op)
-{
-	int64_t best_ns = INT64_MAX;
-	for (int run = 0; run < 3; run++) {
-		int64_t start_ns = tp_now_ns();
-		if (trial_run(trial, conv, op) != TP_OK)
-			return INT64_MAX;
-		int64_t took_ns = tp_now_ns() - start_ns;
-		if (run > 0 && took_ns < best_ns)
-			best_ns = took_ns;
-	}
-	return best_ns;
-}
-
-/* Is Winograd faster? Winning by a hair is not worth its rounding and its scratch. */
-static bool winograd_wins(const struct conv_kernel *conv, const struct tp_conv_key *key,
-                          const struct tp_cpu_weighted_op *direct, const struct tp_cpu_weighted_op *winograd)
-{
-	int64_t *budget_ns = conv->head.device->choice_budget_ns;
-	bool wins = false;
-	if (tp_choice_find(key, &wins))
-		return wins;
-	if (!budget_ns || *budget_ns <= 0)
-		return tp_choice_rule(key);
-
-	int64_t start_ns = tp_now_ns();
-	struct trial trial = {0};
-	size_t scratch_bytes =
-	        direct->scratch_bytes > winograd->scratch_bytes ? direct->scratch_bytes : winograd->scratch_bytes;
-	if (trial_init(&trial, conv, key->pass, key->samples, scratch_bytes)) {
-		int64_t direct_ns = trial_time(&trial, conv, direct);
-		int64_t winograd_ns = trial_time(&trial, conv, winograd);
-		wins = winograd_ns < direct_ns - direct_ns / 32;
-		tp_choice_remember(key, wins);
-	} else {
-		wins = tp_choice_rule(key);
-	}
-	trial_release(&trial);
-	*budget_ns -= tp_now_ns() - start_ns;
-	return wins;
-}
-
-/* Build one pass with one algorithm. */
-static enum tp_status build_op(const struct conv_kernel *conv, enum tp_dnnl_pass pass, int32_t samples, bool winograd,
-                               struct tp_cpu_weighted_op *op)
-{
-	const struct tp_dnnl_conv desc = {conv->head.base.layer, samples, conv->head.in[0].layout,
-	                                  conv->head.base.out.layout, winograd};
-	*op = (struct tp_cpu_weighted_op){0};
-	TP_TRY(tp_dnnl_conv(&op->op, pass, &desc));
-	return tp_cpu_weighted_op_init(op, pass, &conv->weight,
-	                               pass == TP_DNNL_BACKWARD_WEIGHTS ? conv->accumulate_bytes : 0);
-}
-
-/* Build one pass for one batch size with the algorithm that was asked for, or the faster one. */
-static enum tp_status build_size(struct conv_kernel *conv, enum tp_dnnl_pass pass, int32_t index)
-{
-	const struct tp_layer *layer = conv->head.base.layer;
-	const enum tp_conv_choice choice = conv->head.device->conv;
-	struct conv_pass *built = &conv->pass[pass];
-	int32_t samples = built->sizes.samples[index];
-	const struct tp_conv_key key = {
-	        pass, layer->in_shape, layer->out_shape.c, layer->kernel, layer->stride, layer->padding, samples};
-	struct tp_cpu_weighted_op winograd;
-
-	enum tp_status status = TP_ERR_UNSUPPORTED;
-	if (choice != TP_CONV_DIRECT)
-		status = build_op(conv, pass, samples, true, &winograd);
-	if (status != TP_OK && status != TP_ERR_UNSUPPORTED)
-		return status;
-	if (status == TP_OK && choice == TP_CONV_WINOGRAD) {
-		built->op[index] = winograd;
-		built->winograd[index] = true;
-		return TP_OK;
-	}
-	conv->winograd_refused |= choice == TP_CONV_WINOGRAD;
-	bool both = status == TP_OK;
-	status = build_op(conv, pass, samples, false, &built->op[index]);
-	if (!both)
-		return status;
-	if (status == TP_OK && winograd_wins(conv, &key, &built->op[index], &winograd)) {
-		tp_cpu_weighted_op_release(&built->op[index]);
-		built->op[index] = winograd;
-		built->winograd[index] = true;
-		return TP_OK;
-	}
-	tp_cpu_weighted_op_release(&winograd);
-	return status;
-}
 
 /* The direct forward decides the layouts of y and of the weights. */
 static enum tp_status settle_layouts(struct conv_kernel *conv)
@@ -263,20 +116,25 @@ static enum tp_status settle_layouts(struct conv_kernel *conv)
 	return TP_OK;
 }
 
-/* " BD=winograd", of the sizes from..to; both names when sizes differ. */
+/* " BD=winograd", of the sizes from..to; names parted by '+' where sizes differ. */
 static void describe_pass(struct conv_kernel *conv, const char *name, enum tp_dnnl_pass pass, int32_t from, int32_t to)
 {
-	char *text = conv->head.base.algorithms;
-	size_t length = strlen(text);
-	bool direct = false, winograd = false;
+	struct tp_kernel *kernel = &conv->head.base;
+	bool used[TP_CONV_ALGORITHMS] = {false};
+	const char *before = "=";
+	size_t length = strlen(kernel->algorithms);
+	if (from < to)
+		(void)snprintf(kernel->algorithms + length, sizeof kernel->algorithms - length, "%s%s",
+		               length ? " " : "", name);
 	for (int32_t i = from; i < to; i++) {
-		winograd |= conv->pass[pass].winograd[i];
-		direct |= !conv->pass[pass].winograd[i];
+		enum tp_conv_algorithm algorithm = conv->pass[pass].op[i].algorithm;
+		length = strlen(kernel->algorithms);
+		if (!used[algorithm])
+			(void)snprintf(kernel->algorithms + length, sizeof kernel->algorithms - length, "%s%s", before,
+			               tp_conv_algorithm_text(algorithm));
+		used[algorithm] = true;
+		before = "+";
 	}
-	if (direct || winograd)
-		(void)snprintf(text + length, sizeof conv->head.base.algorithms - length, "%s%s=%s%s%s",
-		               length ? " " : "", name, direct ? "direct" : "", direct && winograd ? "+" : "",
-		               winograd ? "winograd" : "");
 }
 
 static void describe(struct conv_kernel *conv, int32_t train_sizes)
@@ -305,6 +163,7 @@ static enum tp_status build(struct conv_kernel *conv, const struct tp_kernel_spe
 {
 	struct tp_kernel *kernel = &conv->head.base;
 	struct conv_pass *pass = conv->pass;
+	struct tp_cpu_conv_layer layer = {.head = &conv->head, .weight = &conv->weight};
 	struct tp_cpu_sizes backward_sizes = tp_cpu_backward_sizes(spec);
 
 	pass[TP_DNNL_FORWARD].sizes = tp_cpu_forward_sizes(spec);
@@ -312,13 +171,15 @@ static enum tp_status build(struct conv_kernel *conv, const struct tp_kernel_spe
 	if (spec->input_gradient)
 		pass[TP_DNNL_BACKWARD_DATA].sizes = backward_sizes;
 	TP_TRY(settle_layouts(conv));
+	conv->accumulates = spec->accumulate;
 	if (spec->accumulate)
-		conv->accumulate_bytes = kernel->params_bytes;
+		layer.accumulate_bytes = kernel->params_bytes;
 	if (spec->layer->relu)
 		conv->masked_bytes = tp_align_up(kernel->out.sample_bytes * (size_t)backward_sizes.samples[0]);
 	for (int p = 0; p < TP_DNNL_PASSES; p++) {
 		for (int32_t i = 0; i < pass[p].sizes.count; i++)
-			TP_TRY(build_size(conv, (enum tp_dnnl_pass)p, i));
+			TP_TRY(tp_cpu_conv_op_init(&pass[p].op[i], &layer, (enum tp_dnnl_pass)p,
+			                           pass[p].sizes.samples[i], &conv->winograd_refused));
 		size_t bytes = largest_scratch(&pass[p]) + (p == TP_DNNL_FORWARD ? 0 : conv->masked_bytes);
 		kernel->scratch_bytes = bytes > kernel->scratch_bytes ? bytes : kernel->scratch_bytes;
 	}

@@ -151,6 +151,12 @@ enum tp_status tp_dnnl_md_plain(struct tp_dnnl_md *md, int32_t rank, const int64
 	return check(tp_dnnl_md_init(md, rank, copy, tags[rank]), "describe a plain tensor");
 }
 
+enum tp_status tp_dnnl_md_blocked_weights(struct tp_dnnl_md *md, const struct tp_layer *layer)
+{
+	const dnnl_dims_t dims = {layer->out_shape.c, layer->in_shape.c, layer->kernel, layer->kernel};
+	return check(tp_dnnl_md_init(md, 4, dims, dnnl_OIhw16i16o), "describe weights");
+}
+
 bool tp_dnnl_md_equal(const struct tp_dnnl_md *a, const struct tp_dnnl_md *b)
 {
 	return dnnl_memory_desc_equal(tp_dnnl_md_get(a), tp_dnnl_md_get(b)) != 0;

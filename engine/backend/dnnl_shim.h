@@ -100,6 +100,8 @@ enum tp_status tp_dnnl_md_of(struct tp_dnnl_md *md, const struct tp_dnnl_op *op,
 /* Descriptors of a plain tensor, and of values in a known layout. */
 enum tp_status tp_dnnl_md_plain(struct tp_dnnl_md *md, int32_t rank, const int64_t *dims);
 enum tp_status tp_dnnl_md_values(struct tp_dnnl_md *md, struct tp_dnnl_values values);
+/* A convolution's weights as OIhw16i16o, which oneDNN uses with AVX-512. */
+enum tp_status tp_dnnl_md_blocked_weights(struct tp_dnnl_md *md, const struct tp_layer *layer);
 bool tp_dnnl_md_equal(const struct tp_dnnl_md *a, const struct tp_dnnl_md *b);
 size_t tp_dnnl_md_bytes(const struct tp_dnnl_md *md);
 

@@ -88,13 +88,13 @@ static void choices_are_remembered(void **unused)
 {
 	(void)unused;
 	struct tp_conv_key key = fresh_key(), other = fresh_key();
-	bool winograd = false;
-	assert_false(tp_choice_find(&key, &winograd));
-	tp_choice_remember(&key, true);
-	tp_choice_remember(&key, false); /* the first one stays */
-	assert_true(tp_choice_find(&key, &winograd));
-	assert_true(winograd);
-	assert_false(tp_choice_find(&other, &winograd));
+	enum tp_conv_algorithm algorithm = TP_CONV_BY_DIRECT;
+	assert_false(tp_choice_find(&key, &algorithm));
+	tp_choice_remember(&key, TP_CONV_BY_WINOGRAD);
+	tp_choice_remember(&key, TP_CONV_BY_DIRECT); /* the first one stays */
+	assert_true(tp_choice_find(&key, &algorithm));
+	assert_int_equal(algorithm, TP_CONV_BY_WINOGRAD);
+	assert_false(tp_choice_find(&other, &algorithm));
 }
 
 static void a_file_brings_choices_back(void **unused)
@@ -103,12 +103,12 @@ static void a_file_brings_choices_back(void **unused)
 	char content[16384];
 	char *path = file_of_this_machine();
 	struct tp_conv_key key = fresh_key();
-	bool winograd = false;
+	enum tp_conv_algorithm algorithm = TP_CONV_BY_DIRECT;
 	(void)good_file(path, &key, content, sizeof content);
-	assert_false(tp_choice_find(&key, &winograd));
+	assert_false(tp_choice_find(&key, &algorithm));
 	tp_choice_load(path);
-	assert_true(tp_choice_find(&key, &winograd));
-	assert_true(winograd);
+	assert_true(tp_choice_find(&key, &algorithm));
+	assert_int_equal(algorithm, TP_CONV_BY_WINOGRAD);
 	tp_free(path);
 }
 
@@ -117,7 +117,7 @@ static void damaged_files_add_nothing(void **unused)
 	(void)unused;
 	char content[16384];
 	char *path = file_of_this_machine();
-	bool winograd = false;
+	enum tp_conv_algorithm algorithm = TP_CONV_BY_DIRECT;
 	for (int damage = 0; damage < 9; damage++) {
 		struct tp_conv_key key = fresh_key();
 		size_t bytes = good_file(path, &key, content, sizeof content);
@@ -153,7 +153,7 @@ static void damaged_files_add_nothing(void **unused)
 		}
 		write_file(path, content, bytes);
 		tp_choice_load(path);
-		if (tp_choice_find(&key, &winograd))
+		if (tp_choice_find(&key, &algorithm))
 			fail_msg("damage %d was not noticed", damage);
 	}
 	tp_free(path);
@@ -165,12 +165,12 @@ static void any_cut_of_a_file_is_survived(void **unused)
 	char content[16384];
 	char *path = file_of_this_machine();
 	struct tp_conv_key key = fresh_key();
-	bool winograd = false;
+	enum tp_conv_algorithm algorithm = TP_CONV_BY_DIRECT;
 	size_t bytes = good_file(path, &key, content, sizeof content);
 	for (size_t cut = 0; cut < bytes; cut++) {
 		write_file(path, content, cut);
 		tp_choice_load(path);
-		assert_false(tp_choice_find(&key, &winograd));
+		assert_false(tp_choice_find(&key, &algorithm));
 	}
 	tp_free(path);
 }
@@ -179,7 +179,7 @@ static void folders_that_cannot_be_written_are_survived(void **unused)
 {
 	(void)unused;
 	struct tp_conv_key key = fresh_key();
-	tp_choice_remember(&key, true);
+	tp_choice_remember(&key, TP_CONV_BY_WINOGRAD);
 	tp_choice_save("/dev/null/nowhere/conv.txt");
 	tp_choice_load("/dev/null/nowhere/conv.txt");
 }

@@ -371,6 +371,30 @@ static void residual_units_match(void **unused)
 	end(&b);
 }
 
+/* 2x2 images in full blocks of channels: our own kernel where there is AVX-512. */
+static void build_tiny_images(void)
+{
+	struct tp_builder b = begin("tiny", (struct tp_shape){3, 4, 4});
+	int32_t v = tp_build_relu(&b, tp_build_conv(&b, "a", 0, 64, 3, 1, 1));
+	v = tp_build_maxpool(&b, "p", v, 2, 2);
+	v = tp_build_relu(&b, tp_build_conv(&b, "b", v, 48, 3, 1, 1));
+	(void)tp_build_conv(&b, "c", v, 32, 3, 1, 1);
+	assert_int_equal(tp_builder_finish(&b), TP_OK);
+}
+
+static void tiny_images_match(void **unused)
+{
+	(void)unused;
+	build_tiny_images();
+	open_both((struct tp_slicing){9, 1}, true, TP_CONV_AUTO);
+	if (cpu.descs[2].layout == 16) /* blocks of 16 channels: there is AVX-512 */
+		assert_string_equal(cpu.kernels[2]->algorithms, "F=tiny BD=tiny BW=tiny infer=direct");
+	close_both();
+	check((struct tp_slicing){9, 1}, true, TP_CONV_AUTO);
+	check((struct tp_slicing){22, 2}, true, TP_CONV_AUTO);
+	check((struct tp_slicing){29, 3}, false, TP_CONV_AUTO);
+}
+
 /* All of VGG's shapes, down to 2x2 images. */
 static void vgg_matches(void **unused)
 {
@@ -393,6 +417,22 @@ static void uneven_slices_of_a_large_batch_match(void **unused)
 }
 
 /* What the schedules rely on: a mini-batch forwarded in slices is the mini-batch forwarded at once, to the bit. */
+static void compare_slices_with_whole(int32_t batch, int32_t count, enum tp_conv_choice conv)
+{
+	open_both((struct tp_slicing){batch, 1}, true, conv);
+	graph_forward(&cpu, TP_WHOLE);
+	struct graph whole = cpu;
+	graph_close(&reference);
+	open_both((struct tp_slicing){batch, count}, true, conv);
+	for (int32_t slice = 0; slice < count; slice++)
+		graph_forward(&cpu, slice);
+	for (int32_t value = 1; value < cpu.value_count; value++)
+		assert_memory_equal(cpu.values[value], whole.values[value],
+		                    (size_t)batch * cpu.descs[value].sample_bytes);
+	graph_close(&whole);
+	close_both();
+}
+
 static void slices_equal_the_whole_bit_for_bit(void **unused)
 {
 	(void)unused;
@@ -401,17 +441,9 @@ static void slices_equal_the_whole_bit_for_bit(void **unused)
 	v = tp_build_maxpool(&b, "b", tp_build_relu(&b, tp_build_conv(&b, "c", v, 100, 3, 1, 1)), 2, 2);
 	(void)tp_build_global_avgpool(&b, "d", v);
 	assert_int_equal(tp_builder_finish(&b), TP_OK);
-	open_both((struct tp_slicing){8, 1}, true, TP_CONV_DIRECT);
-	graph_forward(&cpu, TP_WHOLE);
-	struct graph whole = cpu;
-	graph_close(&reference);
-	open_both((struct tp_slicing){8, 3}, true, TP_CONV_DIRECT);
-	for (int32_t slice = 0; slice < 3; slice++)
-		graph_forward(&cpu, slice);
-	for (int32_t value = 1; value < cpu.value_count; value++)
-		assert_memory_equal(cpu.values[value], whole.values[value], 8 * cpu.descs[value].sample_bytes);
-	graph_close(&whole);
-	close_both();
+	compare_slices_with_whole(8, 3, TP_CONV_DIRECT);
+	build_tiny_images();
+	compare_slices_with_whole(27, 3, TP_CONV_AUTO);
 }
 
 static void parameters_survive_import_and_export(void **unused)
@@ -480,6 +512,7 @@ int main(void)
 	        cmocka_unit_test(flattened_heads_match),
 	        cmocka_unit_test(vectors_match),
 	        cmocka_unit_test(residual_units_match),
+	        cmocka_unit_test(tiny_images_match),
 	        cmocka_unit_test(vgg_matches),
 	        cmocka_unit_test(uneven_slices_of_a_large_batch_match),
 	        cmocka_unit_test(slices_equal_the_whole_bit_for_bit),
