@@ -13,6 +13,9 @@
 #define MAX_CHOICES 1024
 #define MAX_NUMBER 1000000
 
+/* Raise when an algorithm is added or its speed changes: older files then count for nothing. */
+#define FORMAT 2
+
 struct choice {
 	struct tp_conv_key key;
 	enum tp_conv_algorithm algorithm;
@@ -107,7 +110,7 @@ static void add_header(struct tp_text *text)
 {
 	char model[128];
 	read_cpu_model(model, sizeof model);
-	tp_text_add(text, "tpbench convolution choices 1\n%s, ", model);
+	tp_text_add(text, "tpbench convolution choices %d\n%s, ", FORMAT, model);
 	tp_dnnl_identify(text);
 	tp_text_add(text, ", 1 thread\n");
 }

@@ -42,6 +42,9 @@ void tp_cpu_conv_op_release(struct tp_cpu_conv_op *op)
 	*op = (struct tp_cpu_conv_op){0};
 }
 
+/* The library computes images smaller than this too, on tiles that are mostly padding: half as fast as direct. */
+#define WINOGRAD_TILE 4
+
 /* Build with one algorithm; TP_ERR_UNSUPPORTED: the layer does not suit it. */
 static enum tp_status build(struct tp_cpu_conv_op *op, const struct tp_cpu_conv_layer *conv,
                             enum tp_conv_algorithm algorithm, enum tp_dnnl_pass pass, int32_t samples)
@@ -55,6 +58,9 @@ static enum tp_status build(struct tp_cpu_conv_op *op, const struct tp_cpu_conv_
 		return tp_tiny_conv_suits(layer, in_layout, out_layout, &conv->weight->layout) ? TP_OK
 		                                                                               : TP_ERR_UNSUPPORTED;
 	}
+	if (algorithm == TP_CONV_BY_WINOGRAD &&
+	    (layer->out_shape.h < WINOGRAD_TILE || layer->out_shape.w < WINOGRAD_TILE))
+		return TP_ERR_UNSUPPORTED;
 	const struct tp_dnnl_conv desc = {layer, samples, in_layout, out_layout, algorithm == TP_CONV_BY_WINOGRAD};
 	TP_TRY(tp_dnnl_conv(&op->library.op, pass, &desc));
 	TP_TRY(tp_cpu_weighted_op_init(&op->library, pass, conv->weight, accumulate_bytes));

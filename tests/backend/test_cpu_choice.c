@@ -129,7 +129,7 @@ static void damaged_files_add_nothing(void **unused)
 			bytes = 0;
 			break;
 		case 2: /* another version of the format */
-			content[strcspn(content, "\n") - 1] = '2';
+			content[strcspn(content, "\n") - 1] ^= 1;
 			break;
 		case 3: /* another machine */
 			*(strchr(content, '\n') + 1) ^= 1;
