@@ -2,9 +2,17 @@
  *
  * Window: first operation's start to last operation's end over all stages. Compute of a stage: length of the union of its F,
  * B and U intervals. Bubble: window - compute; `idle/total` = bubble / window, `idle/ideal` = bubble / compute. Every idle
- * nanosecond has one cause, and compute + causes = window, exactly. */
+ * nanosecond has one cause, and compute + causes = window, exactly.
+ *
+ * A gap is charged to the operation that follows it: `sender` until the message it consumed was ready, `message` until that
+ * had arrived, `host` for the rest. A stage that the in-flight limit holds back waits for the gradient that makes room, so
+ * that wait is its sender's. Under a flush a gap between mini-batches is `drain` until the mini-batch before has ended at
+ * every stage, then `fill`. */
 #ifndef TP_PROFILER_METRICS_H
 #define TP_PROFILER_METRICS_H
+
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "engine/base/status.h"
 #include "profiler/records.h"
@@ -15,8 +23,7 @@
 	X(TP_IDLE_DRAIN, "drain")     /* after its last */                                                             \
 	X(TP_IDLE_SENDER, "sender")   /* the sender of its input was not ready yet */                                  \
 	X(TP_IDLE_MESSAGE, "message") /* its input was on the way */                                                   \
-	X(TP_IDLE_LIMIT, "limit")     /* the in-flight limit held it back */                                           \
-	X(TP_IDLE_HOST, "host")	      /* none of these: the engine itself */
+	X(TP_IDLE_HOST, "host")	      /* none of these: the engine itself, or the machine */
 
 enum tp_idle_cause {
 #define TP_IDLE_ENUM(name, text) name,
@@ -40,7 +47,6 @@ struct tp_stage_metrics {
 	int64_t compute_ns, bubble_ns;
 	int64_t forward_ns, backward_ns, update_ns;
 	int64_t idle_ns[TP_IDLE_CAUSES];
-	int64_t transfer_ns, overlap_ns; /* of messages that were not handed over; 0 when all were */
 	int64_t versions_alive_max;
 	int64_t received_messages, received_bytes;
 	double staleness_mean; /* of forwards and backwards: live version - version read */
@@ -54,8 +60,6 @@ struct tp_metrics {
 	struct tp_stage_metrics *stage; /* `stages` of them */
 	double bubble_idle_total;	/* sum of bubbles / (stages * window) */
 	double bubble_idle_ideal;	/* sum of bubbles / sum of compute */
-	bool transfers_measured;	/* some message was not handed over */
-	double alpha;			/* sum overlap / sum transfer; 0 when nothing was measured */
 	int64_t version_difference_max; /* v(i) = i - committed when its backward starts at the last stage */
 	double version_difference_mean;
 	int64_t version_chains; /* roots of "updated from the version that B read" */
