@@ -1,0 +1,67 @@
+/* The numbers of a report, computed once from the database; writers format these and nothing else. Internal to reports. */
+#ifndef TP_REPORTS_REPORT_DATA_H
+#define TP_REPORTS_REPORT_DATA_H
+
+#include "profiler/metrics.h"
+#include "profiler/statistics.h"
+#include "reports/reports.h"
+
+struct tp_report_epoch {
+	struct tp_store_epoch row;    /* its record arrays are gone: NULL */
+	bool has_records;	      /* metrics below mean something: operations were recorded, none was lost */
+	struct tp_metrics metrics;
+	int64_t *stage_peak_bytes;    /* per stage */
+	struct tp_memory_record *memory; /* stages, then the process */
+	int32_t memory_count;
+	int64_t window_ns;
+	double samples_per_s;
+};
+
+struct tp_report_run {
+	int64_t run_id;
+	int32_t repeat;
+	char state[16]; /* done, failed, interrupted, running */
+	int32_t epoch_count;
+	struct tp_report_epoch *epochs;
+};
+
+/* All runs of one schedule. */
+struct tp_report_schedule {
+	char name[64];
+	int32_t stages, micro_batches;
+	bool predicted; /* the predictions of v hold for it */
+	bool flush;
+	int32_t run_count;
+	struct tp_report_run *runs;
+	/* Summaries over all epochs of all runs; times in ns. */
+	struct tp_statistics window, samples_per_s;
+	int64_t measured_epochs; /* with records */
+	double idle_total, idle_ideal; /* medians */
+	int64_t version_difference_max, version_chains;
+	double version_difference_mean;
+	int64_t *versions_alive_max;   /* per stage */
+	int64_t *stage_peak_bytes;     /* per stage */
+	int64_t peak_total_bytes;
+	int32_t fullest_stage;
+	/* The latest epoch of the first run. */
+	const struct tp_report_epoch *last;
+	bool evaluated;
+	double test_top1, test_top5, test_loss; /* means over the runs' latest epochs */
+};
+
+struct tp_report {
+	char *database;
+	int32_t schedule_count;
+	struct tp_report_schedule *schedules;
+	int32_t run_total;
+	char model[64], dataset[64], device[64], order[16];
+	int32_t batch_samples;
+	int64_t dropped_samples;
+	int64_t dropped_records;
+	uint64_t window_allocations;
+	int32_t unfinished_runs;
+	struct tp_text parameters;  /* "name=value" lines of the first run */
+	struct tp_text environment;
+};
+
+#endif

@@ -1,0 +1,198 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "reports/report_data.h"
+
+#define MS(ns) ((ns) * 1e-6)
+#define MIB(bytes) ((double)(bytes) / 1048576.0)
+
+static void write_time(const struct tp_report *report, struct tp_text *out)
+{
+	const struct tp_report_schedule *base = &report->schedules[0];
+	tp_text_add(out, "%-12s %2s %2s %6s  %10s %10s %10s  %10s %7s  %10s %10s\n", "time", "W", "N", "epochs", "epoch ms",
+		    "min", "max", "samples/s", "speed", "bubble", "bubble");
+	tp_text_add(out, "%-12s %2s %2s %6s  %10s %10s %10s  %10s %7s  %10s %10s\n", "", "", "", "", "(median)", "", "",
+		    "(median)", "(ratio)", "idle/total", "idle/ideal");
+	for (int32_t i = 0; i < report->schedule_count; i++) {
+		const struct tp_report_schedule *s = &report->schedules[i];
+		tp_text_add(out, "%-12s %2d %2d %6" PRId64 "  %10.1f %10.1f %10.1f  %10.1f %7.2f", s->name, s->stages,
+			    s->micro_batches, s->window.count, MS(s->window.median), MS(s->window.min), MS(s->window.max),
+			    s->samples_per_s.median,
+			    base->samples_per_s.median > 0 ? s->samples_per_s.median / base->samples_per_s.median : 0.0);
+		if (s->measured_epochs)
+			tp_text_add(out, "  %9.1f%% %9.1f%%\n", 100 * s->idle_total, 100 * s->idle_ideal);
+		else
+			tp_text_add(out, "  %10s %10s\n", "-", "-");
+	}
+}
+
+/* "1,2,3" */
+static void list_versions(const struct tp_report_schedule *s, char *out, size_t size)
+{
+	size_t used = 0;
+	for (int32_t i = 0; i < s->stages && used < size; i++)
+		used += (size_t)snprintf(out + used, size - used, "%s%" PRId64, i ? "," : "", s->versions_alive_max[i]);
+}
+
+/* A prediction of v, where it holds: the paper's is stated for N >= 2. */
+static void prediction(const struct tp_report_schedule *s, bool paper, char out[24])
+{
+	int64_t n = s->micro_batches, w = s->stages;
+	if (!s->predicted || (paper && n < 2))
+		(void)snprintf(out, 24, "-");
+	else
+		(void)snprintf(out, 24, "%" PRId64, paper ? (w + n - 2) / n : (w + n) / (n + 1));
+}
+
+static void write_versions(const struct tp_report *report, struct tp_text *out)
+{
+	tp_text_add(out, "\n%-12s %5s %6s %6s %6s %7s  %-16s %10s %10s  %s\n", "weights", "v max", "v mean", "v Eq.3",
+		    "v slot", "chains", "versions alive", "peak MiB", "peak MiB", "fullest");
+	tp_text_add(out, "%-12s %5s %6s %6s %6s %7s  %-16s %10s %10s  %s\n", "", "", "", "", "", "", "(by stage)",
+		    "(all)", "(fullest)", "stage");
+	for (int32_t i = 0; i < report->schedule_count; i++) {
+		const struct tp_report_schedule *s = &report->schedules[i];
+		char paper[24], exact[24], versions[64] = "-";
+		prediction(s, true, paper);
+		prediction(s, false, exact);
+		if (s->measured_epochs) {
+			list_versions(s, versions, sizeof versions);
+			tp_text_add(out, "%-12s %5" PRId64 " %6.2f %6s %6s %7" PRId64 "  %-16s", s->name,
+				    s->version_difference_max, s->version_difference_mean, paper, exact, s->version_chains,
+				    versions);
+		} else {
+			tp_text_add(out, "%-12s %5s %6s %6s %6s %7s  %-16s", s->name, "-", "-", paper, exact, "-", "-");
+		}
+		tp_text_add(out, " %10.1f %10.1f  %d\n", MIB(s->peak_total_bytes),
+			    MIB(s->stage_peak_bytes[s->fullest_stage]), s->fullest_stage);
+	}
+}
+
+static void write_learning(const struct tp_report *report, struct tp_text *out)
+{
+	tp_text_add(out, "\n%-12s %11s %10s %10s %10s\n", "learning", "train loss", "test loss", "top-1 %", "top-5 %");
+	for (int32_t i = 0; i < report->schedule_count; i++) {
+		const struct tp_report_schedule *s = &report->schedules[i];
+		if (!s->last)
+			continue;
+		tp_text_add(out, "%-12s %11.4f", s->name, s->last->row.train_loss);
+		if (s->evaluated)
+			tp_text_add(out, " %10.4f %10.2f %10.2f\n", s->test_loss, 100 * s->test_top1, 100 * s->test_top5);
+		else
+			tp_text_add(out, " %10s %10s %10s\n", "-", "-", "-");
+	}
+}
+
+static void write_footer(const struct tp_report *report, struct tp_text *out)
+{
+	int32_t runs_each = report->schedule_count ? report->schedules[0].run_count : 0;
+	tp_text_add(out,
+		    "\n# %s on %s, %d samples a mini-batch, %s order, device %s; times are measured, messages handed over in "
+		    "memory\n",
+		    report->model, report->dataset, report->batch_samples, report->order, report->device);
+	tp_text_add(out, "# bubble idle/total = idle time / (W * window); idle/ideal = idle time / compute time\n");
+	tp_text_add(out, "# v = mini-batch - mini-batches committed when its backward starts at the last stage; Eq. 3 and "
+			 "ideal slots are predictions\n");
+	if (report->dropped_samples)
+		tp_text_add(out, "# %" PRId64 " training samples of an epoch are left out (incomplete or beyond "
+				 "--mini-batches)\n",
+			    report->dropped_samples);
+	tp_text_add(out, "# database %s, runs", report->database);
+	for (int32_t i = 0; i < report->schedule_count; i++) {
+		for (int32_t r = 0; r < report->schedules[i].run_count; r++)
+			tp_text_add(out, " %" PRId64, report->schedules[i].runs[r].run_id);
+	}
+	tp_text_add(out, "\n");
+	if (runs_each == 1)
+		tp_text_add(out, "# one run of each schedule: no spread over runs; --repeats shows it\n");
+	if (report->dropped_records)
+		tp_text_add(out, "# WARNING: %" PRId64 " records were lost; bubbles and versions are void\n",
+			    report->dropped_records);
+	if (report->window_allocations)
+		tp_text_add(out, "# WARNING: memory was allocated %" PRIu64 " times inside a measured window\n",
+			    report->window_allocations);
+	if (report->unfinished_runs)
+		tp_text_add(out, "# WARNING: %d of the runs did not end well\n", report->unfinished_runs);
+}
+
+void tp_report_write_compare(const struct tp_report *report, struct tp_text *out)
+{
+	if (report->schedule_count == 0)
+		return;
+	write_time(report, out);
+	write_versions(report, out);
+	write_learning(report, out);
+	write_footer(report, out);
+}
+
+/* --- one schedule in detail --------------------------------------------------------------------------------------- */
+
+static void write_stages(const struct tp_report_schedule *s, const struct tp_report_epoch *epoch, struct tp_text *out)
+{
+	tp_text_add(out, "\n%-9s %9s %9s %9s %9s", "stage, ms", "forward", "backward", "update", "compute");
+	for (int cause = 0; cause < TP_IDLE_CAUSES; cause++)
+		tp_text_add(out, " %8s", tp_idle_cause_text((enum tp_idle_cause)cause));
+	tp_text_add(out, " %9s %8s %9s\n", "window", "received", "MiB");
+	for (int32_t i = 0; i < s->stages; i++) {
+		const struct tp_stage_metrics *m = &epoch->metrics.stage[i];
+		tp_text_add(out, "%-9d %9.1f %9.1f %9.1f %9.1f", i, MS((double)m->forward_ns), MS((double)m->backward_ns),
+			    MS((double)m->update_ns), MS((double)m->compute_ns));
+		for (int cause = 0; cause < TP_IDLE_CAUSES; cause++)
+			tp_text_add(out, " %8.1f", MS((double)m->idle_ns[cause]));
+		tp_text_add(out, " %9.1f %8" PRId64 " %9.1f\n", MS((double)epoch->metrics.window_ns), m->received_messages,
+			    MIB(m->received_bytes));
+	}
+}
+
+static void write_memory(const struct tp_report_epoch *epoch, struct tp_text *out)
+{
+	tp_text_add(out, "\n%-20s", "at the peak, MiB");
+	for (int32_t i = 0; i < epoch->memory_count; i++)
+		tp_text_add(out, epoch->memory[i].stage < 0 ? " %11s" : " %10s%d",
+			    epoch->memory[i].stage < 0 ? "process" : "stage ", epoch->memory[i].stage);
+	for (int kind = 0; kind < TP_MEM_KINDS; kind++) {
+		tp_text_add(out, "\n%-20s", tp_mem_kind_text((enum tp_mem_kind)kind));
+		for (int32_t i = 0; i < epoch->memory_count; i++)
+			tp_text_add(out, " %11.1f", MIB(epoch->memory[i].at_peak_bytes[kind]));
+	}
+	tp_text_add(out, "\n%-20s", "sum");
+	for (int32_t i = 0; i < epoch->memory_count; i++)
+		tp_text_add(out, " %11.1f", MIB(epoch->memory[i].peak_total_bytes));
+	tp_text_add(out, "\n");
+}
+
+static void write_epochs(const struct tp_report_run *run, struct tp_text *out)
+{
+	tp_text_add(out, "\n%-6s %11s %10s %11s %10s %10s %10s\n", "epoch", "window ms", "samples/s", "train loss",
+		    "test loss", "top-1 %", "top-5 %");
+	for (int32_t e = 0; e < run->epoch_count; e++) {
+		const struct tp_report_epoch *epoch = &run->epochs[e];
+		tp_text_add(out, "%-6d %11.1f %10.1f %11.4f", epoch->row.epoch, MS((double)epoch->window_ns),
+			    epoch->samples_per_s, epoch->row.train_loss);
+		if (epoch->row.evaluated)
+			tp_text_add(out, " %10.4f %10.2f %10.2f\n", epoch->row.test_loss, 100 * epoch->row.test_top1,
+				    100 * epoch->row.test_top5);
+		else
+			tp_text_add(out, " %10s %10s %10s\n", "-", "-", "-");
+	}
+}
+
+void tp_report_write_run(const struct tp_report *report, struct tp_text *out)
+{
+	for (int32_t i = 0; i < report->schedule_count; i++) {
+		const struct tp_report_schedule *s = &report->schedules[i];
+		for (int32_t r = 0; r < s->run_count; r++)
+			write_epochs(&s->runs[r], out);
+		if (s->last && s->last->has_records)
+			write_stages(s, s->last, out);
+		if (s->last)
+			write_memory(s->last, out);
+		tp_text_add(out, "\n");
+	}
+	if (report->schedule_count) {
+		write_time(report, out);
+		write_versions(report, out);
+		write_footer(report, out);
+	}
+}
