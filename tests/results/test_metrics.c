@@ -1,0 +1,141 @@
+/* Metrics of records written by hand. Two stages, N = 1, times in ns; the window is [100, 200):
+ *
+ *   stage 0: F1 [100,110)  F2 [115,125)            B1 [150,160) U1 [160,162)   B2 [190,199) U2 [199,200)
+ *   stage 1:     F1 [112,130)  B1 [130,145) U1 [145,146) F2 [146,160) B2 [160,185) U2 [185,186)
+ *
+ * Messages are handed over the moment they are ready, but for the gradient of 1, which arrives at 148. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "profiler/metrics.h"
+#include "profiler/statistics.h"
+
+#define OP(stage_, kind_, mini_, start, end, read, live, committed)                                                    \
+	{.stage = (stage_), .kind = (kind_), .mini = (mini_), .start_ns = (start), .end_ns = (end),                    \
+	 .version_read = (read), .version_forward = (kind_) == TP_OP_B ? 0 : (read), .version_live = (live),           \
+	 .version_committed = (committed), .versions_alive = 1 + (live), .micro = TP_WHOLE, .epoch = 1}
+
+static const struct tp_op_record ops[] = {
+	OP(0, TP_OP_F, 1, 100, 110, 0, 0, 0), OP(0, TP_OP_F, 2, 115, 125, 0, 0, 0),
+	OP(0, TP_OP_B, 1, 150, 160, 0, 0, 0), OP(0, TP_OP_U, 1, 160, 162, 0, 0, 0),
+	OP(0, TP_OP_B, 2, 190, 199, 0, 1, 1), OP(0, TP_OP_U, 2, 199, 200, 1, 1, 1),
+	OP(1, TP_OP_F, 1, 112, 130, 0, 0, 0), OP(1, TP_OP_B, 1, 130, 145, 0, 0, 0),
+	OP(1, TP_OP_U, 1, 145, 146, 0, 0, 0), OP(1, TP_OP_F, 2, 146, 160, 0, 1, 0),
+	OP(1, TP_OP_B, 2, 160, 185, 0, 1, 0), OP(1, TP_OP_U, 2, 185, 186, 1, 1, 0),
+};
+
+#define MESSAGE(to, gradient, mini_, ready, arrived)                                                                   \
+	{.from_stage = 1 - (to), .to_stage = (to), .is_gradient = (gradient), .mini = (mini_), .micro = TP_WHOLE,      \
+	 .ready_ns = (ready), .sent_ns = (ready), .arrived_ns = (arrived), .bytes = 8, .epoch = 1}
+
+static const struct tp_message_record messages[] = {
+	MESSAGE(0, 1, 1, 145, 148), MESSAGE(0, 1, 2, 185, 185), MESSAGE(1, 0, 1, 110, 110), MESSAGE(1, 0, 2, 125, 125),
+};
+
+static const struct tp_metrics_input input = {
+	.stages = 2,
+	.ops = ops,
+	.op_count = sizeof ops / sizeof *ops,
+	.messages = messages,
+	.message_count = sizeof messages / sizeof *messages,
+};
+
+static void check_idle(const struct tp_metrics *metrics, int32_t s, int64_t fill, int64_t drain, int64_t sender,
+		       int64_t message, int64_t host)
+{
+	const struct tp_stage_metrics *stage = &metrics->stage[s];
+	assert_int_equal(stage->idle_ns[TP_IDLE_FILL], fill);
+	assert_int_equal(stage->idle_ns[TP_IDLE_DRAIN], drain);
+	assert_int_equal(stage->idle_ns[TP_IDLE_SENDER], sender);
+	assert_int_equal(stage->idle_ns[TP_IDLE_MESSAGE], message);
+	assert_int_equal(stage->idle_ns[TP_IDLE_HOST], host);
+	assert_int_equal(stage->compute_ns + fill + drain + sender + message + host, metrics->window_ns);
+}
+
+static void test_time(void **state)
+{
+	(void)state;
+	struct tp_metrics metrics;
+	assert_int_equal(tp_metrics_compute(&input, &metrics), TP_OK);
+	assert_int_equal(metrics.window_ns, 100);
+	assert_int_equal(metrics.stage[0].forward_ns, 20);
+	assert_int_equal(metrics.stage[0].backward_ns, 19);
+	assert_int_equal(metrics.stage[0].update_ns, 3);
+	/* Stage 0: [110,115) host; [125,150): sender until 145, message until 148, host; [162,190): sender until 185, host. */
+	check_idle(&metrics, 0, 0, 0, 20 + 23, 3, 5 + 2 + 5);
+	/* Stage 1: fill until 112, drain from 186. */
+	check_idle(&metrics, 1, 12, 14, 0, 0, 0);
+	assert_int_equal(metrics.stage[0].received_messages, 2);
+	assert_int_equal(metrics.stage[1].received_bytes, 16);
+	/* bubbles 58 and 26 of two windows of 100; computed 42 and 74 */
+	assert_true(metrics.bubble_idle_total > 0.4199 && metrics.bubble_idle_total < 0.4201);
+	assert_true(metrics.bubble_idle_ideal > 84.0 / 116 - 1e-9 && metrics.bubble_idle_ideal < 84.0 / 116 + 1e-9);
+	tp_metrics_release(&metrics);
+}
+
+static void test_versions(void **state)
+{
+	(void)state;
+	struct tp_metrics metrics;
+	assert_int_equal(tp_metrics_compute(&input, &metrics), TP_OK);
+	/* v(1) = 1 - 0, v(2) = 2 - 0; both backwards read version 0: two chains. */
+	assert_int_equal(metrics.version_difference_max, 2);
+	assert_true(metrics.version_difference_mean > 1.4999 && metrics.version_difference_mean < 1.5001);
+	assert_int_equal(metrics.version_chains, 2);
+	/* U2 was applied to version 1, its gradient taken at version 0. */
+	assert_int_equal(metrics.stage[0].update_staleness_max, 1);
+	assert_int_equal(metrics.stage[1].versions_alive_max, 2);
+	tp_metrics_release(&metrics);
+}
+
+/* Under a flush a gap between mini-batches is drain until the one before has ended everywhere, then fill. */
+static void test_flush(void **state)
+{
+	(void)state;
+	static const struct tp_op_record flushed[] = {
+		OP(0, TP_OP_F, 1, 0, 10, 0, 0, 0),  OP(0, TP_OP_B, 1, 30, 40, 0, 0, 0),
+		OP(0, TP_OP_F, 2, 42, 52, 1, 1, 1), OP(1, TP_OP_F, 1, 10, 20, 0, 0, 0),
+		OP(1, TP_OP_B, 1, 20, 30, 0, 0, 0), OP(1, TP_OP_F, 2, 52, 60, 1, 1, 1),
+	};
+	struct tp_metrics_input flush = {.stages = 2, .flush = true, .ops = flushed, .op_count = 6};
+	struct tp_metrics metrics;
+	assert_int_equal(tp_metrics_compute(&flush, &metrics), TP_OK);
+	check_idle(&metrics, 0, 2, 8, 0, 0, 20);
+	check_idle(&metrics, 1, 10 + 12, 10, 0, 0, 0);
+	tp_metrics_release(&metrics);
+}
+
+static void test_overlapping_records_are_refused(void **state)
+{
+	(void)state;
+	static const struct tp_op_record wrong[] = {OP(0, TP_OP_F, 1, 0, 10, 0, 0, 0), OP(0, TP_OP_B, 1, 9, 12, 0, 0, 0)};
+	struct tp_metrics_input overlap = {.stages = 1, .ops = wrong, .op_count = 2};
+	struct tp_metrics metrics;
+	assert_int_equal(tp_metrics_compute(&overlap, &metrics), TP_ERR_INPUT);
+}
+
+static void test_statistics(void **state)
+{
+	(void)state;
+	double values[] = {4, 1, 3, 2};
+	struct tp_statistics figures = tp_statistics_of(values, 4);
+	assert_true(figures.median == 2.5 && figures.min == 1 && figures.max == 4 && figures.mean == 2.5);
+	assert_true(figures.p95 > 3.8499 && figures.p95 < 3.8501);
+	assert_true(figures.stdev > 1.2909 && figures.stdev < 1.2911);
+	assert_int_equal(tp_statistics_of(values, 0).count, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_flush),
+		cmocka_unit_test(test_overlapping_records_are_refused),
+		cmocka_unit_test(test_statistics),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
