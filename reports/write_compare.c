@@ -88,8 +88,8 @@ static void write_footer(const struct tp_report *report, struct tp_text *out)
 {
 	int32_t runs_each = report->schedule_count ? report->schedules[0].run_count : 0;
 	tp_text_add(out,
-		    "\n# %s on %s, %d samples a mini-batch, %s order, device %s; times are measured, messages handed over in "
-		    "memory\n",
+		    "\n# %s on %s, %d samples a mini-batch, %s order, device %s\n"
+		    "# times are measured; messages change hands in memory\n",
 		    report->model, report->dataset, report->batch_samples, report->order, report->device);
 	tp_text_add(out, "# bubble idle/total = idle time / (W * window); idle/ideal = idle time / compute time\n");
 	tp_text_add(out, "# v = mini-batch - mini-batches committed when its backward starts at the last stage; Eq. 3 and "
