@@ -5,7 +5,7 @@
 #include "engine/base/text.h"
 
 const struct tp_policy *const tp_policies[] = {
-	&tp_policy_sequential, &tp_policy_gpipe, &tp_policy_pipedream, &tp_policy_timeprest, NULL,
+        &tp_policy_sequential, &tp_policy_gpipe, &tp_policy_pipedream, &tp_policy_timeprest, NULL,
 };
 
 enum tp_status tp_policy_find(const char *name, const struct tp_policy **policy)

@@ -8,7 +8,7 @@ const char *tp_idle_cause_text(enum tp_idle_cause cause)
 {
 	static const char *const names[] = {
 #define TP_IDLE_TEXT(name, text) text,
-		TP_IDLE_CAUSE_LIST(TP_IDLE_TEXT)
+	        TP_IDLE_CAUSE_LIST(TP_IDLE_TEXT)
 #undef TP_IDLE_TEXT
 	};
 	return names[cause];
@@ -49,7 +49,8 @@ static void find_mini_ends(struct pass *pass)
 	}
 }
 
-/* --- idle time ------------------------------------------------------------------------------------------------------ */
+/* --- idle time ------------------------------------------------------------------------------------------------------
+ */
 
 static int64_t clamp(int64_t value, int64_t low, int64_t high)
 {
@@ -58,8 +59,8 @@ static int64_t clamp(int64_t value, int64_t low, int64_t high)
 
 /* Split [from, to), in which the stage waited for `op`. */
 static void charge_gap(const struct pass *pass, struct tp_stage_metrics *stage, int64_t from, int64_t to,
-		       const struct tp_op_record *before, const struct tp_op_record *op,
-		       const struct tp_message_record *message)
+                       const struct tp_op_record *before, const struct tp_op_record *op,
+                       const struct tp_message_record *message)
 {
 	if (!before) {
 		stage->idle_ns[TP_IDLE_FILL] += to - from;
@@ -90,10 +91,11 @@ static bool needs_message(const struct tp_metrics_input *input, const struct tp_
 	return (op->kind == TP_OP_F && op->stage > 0) || (op->kind == TP_OP_B && op->stage < input->stages - 1);
 }
 
-/* --- one stage -------------------------------------------------------------------------------------------------------- */
+/* --- one stage
+ * -------------------------------------------------------------------------------------------------------- */
 
 static void add_operation(struct tp_stage_metrics *stage, const struct tp_op_record *op, int64_t *backward_read,
-			  double *staleness_sum, int64_t *reads)
+                          double *staleness_sum, int64_t *reads)
 {
 	int64_t duration = op->end_ns - op->start_ns, stale = op->version_live - op->version_read;
 	stage->compute_ns += duration;
@@ -133,7 +135,7 @@ static enum tp_status measure_stage(const struct pass *pass, int64_t first, int6
 		const struct tp_message_record *taken = NULL;
 		if (op->start_ns < free_since || op->end_ns < op->start_ns)
 			return tp_fail(TP_ERR_INPUT, "records: operations of stage %d overlap at %lld ns", s,
-				       (long long)op->start_ns);
+			               (long long)op->start_ns);
 		if (needs_message(input, op) && *message < input->message_count &&
 		    input->messages[*message].to_stage == s && consumes(op, &input->messages[*message])) {
 			taken = &input->messages[(*message)++];
@@ -179,7 +181,8 @@ static enum tp_status measure(struct pass *pass)
 	for (int64_t first = 0, end; first < input->op_count; first = end) {
 		int32_t s = input->ops[first].stage;
 		if (s < 0 || s >= input->stages)
-			return tp_fail(TP_ERR_INPUT, "records: expected stages 0 to %d, found %d", input->stages - 1, s);
+			return tp_fail(TP_ERR_INPUT, "records: expected stages 0 to %d, found %d", input->stages - 1,
+			               s);
 		for (end = first; end < input->op_count && input->ops[end].stage == s; end++)
 			;
 		while (message < input->message_count && input->messages[message].to_stage < s)

@@ -1,13 +1,13 @@
 /* From the records of one epoch to the numbers that reports show: pure functions, all integers until the last division.
  *
- * Window: first operation's start to last operation's end over all stages. Compute of a stage: length of the union of its F,
- * B and U intervals. Bubble: window - compute; `idle/total` = bubble / window, `idle/ideal` = bubble / compute. Every idle
- * nanosecond has one cause, and compute + causes = window, exactly.
+ * Window: first operation's start to last operation's end over all stages. Compute of a stage: length of the union of
+ * its F, B and U intervals. Bubble: window - compute; `idle/total` = bubble / window, `idle/ideal` = bubble / compute.
+ * Every idle nanosecond has one cause, and compute + causes = window, exactly.
  *
- * A gap is charged to the operation that follows it: `sender` until the message it consumed was ready, `message` until that
- * had arrived, `host` for the rest. A stage that the in-flight limit holds back waits for the gradient that makes room, so
- * that wait is its sender's. Under a flush a gap between mini-batches is `drain` until the mini-batch before has ended at
- * every stage, then `fill`. */
+ * A gap is charged to the operation that follows it: `sender` until the message it consumed was ready, `message` until
+ * that had arrived, `host` for the rest. A stage that the in-flight limit holds back waits for the gradient that makes
+ * room, so that wait is its sender's. Under a flush a gap between mini-batches is `drain` until the mini-batch before
+ * has ended at every stage, then `fill`. */
 #ifndef TP_PROFILER_METRICS_H
 #define TP_PROFILER_METRICS_H
 
@@ -18,25 +18,25 @@
 #include "profiler/records.h"
 
 /* Why a stage was idle. A gap is charged to the operation that follows it. */
-#define TP_IDLE_CAUSE_LIST(X)                                                                                          \
-	X(TP_IDLE_FILL, "fill")	      /* before the stage's first operation (of the mini-batch, under a flush) */      \
-	X(TP_IDLE_DRAIN, "drain")     /* after its last */                                                             \
-	X(TP_IDLE_SENDER, "sender")   /* the sender of its input was not ready yet */                                  \
-	X(TP_IDLE_MESSAGE, "message") /* its input was on the way */                                                   \
-	X(TP_IDLE_HOST, "host")	      /* none of these: the engine itself, or the machine */
+#define TP_IDLE_CAUSE_LIST(X)                                                                                     \
+	X(TP_IDLE_FILL, "fill")       /* before the stage's first operation (of the mini-batch, under a flush) */ \
+	X(TP_IDLE_DRAIN, "drain")     /* after its last */                                                        \
+	X(TP_IDLE_SENDER, "sender")   /* the sender of its input was not ready yet */                             \
+	X(TP_IDLE_MESSAGE, "message") /* its input was on the way */                                              \
+	X(TP_IDLE_HOST, "host")       /* none of these: the engine itself, or the machine */
 
 enum tp_idle_cause {
 #define TP_IDLE_ENUM(name, text) name,
 	TP_IDLE_CAUSE_LIST(TP_IDLE_ENUM)
 #undef TP_IDLE_ENUM
-		TP_IDLE_CAUSES
+	        TP_IDLE_CAUSES
 };
 const char *tp_idle_cause_text(enum tp_idle_cause cause);
 
 /* What the records alone do not say. */
 struct tp_metrics_input {
 	int32_t stages;
-	bool flush;		/* fill and drain are counted per mini-batch */
+	bool flush;                     /* fill and drain are counted per mini-batch */
 	const struct tp_op_record *ops; /* by stage, then by time */
 	int64_t op_count;
 	const struct tp_message_record *messages; /* by receiving stage, then in the order they were taken */
@@ -52,20 +52,21 @@ struct tp_stage_metrics {
 	double staleness_mean; /* of forwards and backwards: live version - version read */
 	int64_t staleness_max;
 	int64_t update_staleness_max; /* live version at U - version read by its B */
-	int64_t mismatch_max;	      /* |version B reads - version its F read| */
+	int64_t mismatch_max;         /* |version B reads - version its F read| */
 };
 
 struct tp_metrics {
 	int64_t window_ns;
 	struct tp_stage_metrics *stage; /* `stages` of them */
-	double bubble_idle_total;	/* sum of bubbles / (stages * window) */
-	double bubble_idle_ideal;	/* sum of bubbles / sum of compute */
+	double bubble_idle_total;       /* sum of bubbles / (stages * window) */
+	double bubble_idle_ideal;       /* sum of bubbles / sum of compute */
 	int64_t version_difference_max; /* v(i) = i - committed when its backward starts at the last stage */
 	double version_difference_mean;
 	int64_t version_chains; /* roots of "updated from the version that B read" */
 };
 
-/* Compute all of the above. The caller releases; TP_ERR_NOMEM, or TP_ERR_INPUT for records that contradict themselves. */
+/* Compute all of the above. The caller releases; TP_ERR_NOMEM, or TP_ERR_INPUT for records that contradict themselves.
+ */
 enum tp_status tp_metrics_compute(const struct tp_metrics_input *input, struct tp_metrics *metrics);
 void tp_metrics_release(struct tp_metrics *metrics);
 

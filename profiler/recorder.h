@@ -1,5 +1,5 @@
-/* Where a stage's thread writes its records: arrays of fixed size, set aside before the window by their owner, one writer.
- * A record that finds its array full is counted as dropped, and the figures that need it are void. */
+/* Where a stage's thread writes its records: arrays of fixed size, set aside before the window by their owner, one
+ * writer. A record that finds its array full is counted as dropped, and the figures that need it are void. */
 #ifndef TP_PROFILER_RECORDER_H
 #define TP_PROFILER_RECORDER_H
 

@@ -4,7 +4,7 @@ const char *tp_op_kind_text(enum tp_op_kind kind)
 {
 	static const char *const names[] = {
 #define TP_OP_TEXT(name, text) text,
-		TP_OP_KIND_LIST(TP_OP_TEXT)
+	        TP_OP_KIND_LIST(TP_OP_TEXT)
 #undef TP_OP_TEXT
 	};
 	return names[kind];
@@ -14,7 +14,7 @@ const char *tp_mem_kind_text(enum tp_mem_kind kind)
 {
 	static const char *const names[] = {
 #define TP_MEM_TEXT(name, text) text,
-		TP_MEM_KIND_LIST(TP_MEM_TEXT)
+	        TP_MEM_KIND_LIST(TP_MEM_TEXT)
 #undef TP_MEM_TEXT
 	};
 	return names[kind];

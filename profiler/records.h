@@ -9,16 +9,16 @@
 #include <stdint.h>
 
 /* Operations: forward, backward, weight update. */
-#define TP_OP_KIND_LIST(X)                                                                                             \
-	X(TP_OP_F, "F")                                                                                                \
-	X(TP_OP_B, "B")                                                                                                \
+#define TP_OP_KIND_LIST(X) \
+	X(TP_OP_F, "F")    \
+	X(TP_OP_B, "B")    \
 	X(TP_OP_U, "U")
 
 enum tp_op_kind {
 #define TP_OP_ENUM(name, text) name,
 	TP_OP_KIND_LIST(TP_OP_ENUM)
 #undef TP_OP_ENUM
-		TP_OP_KINDS
+	        TP_OP_KINDS
 };
 
 /* "F", "B", "U". */
@@ -30,18 +30,18 @@ const char *tp_op_kind_text(enum tp_op_kind kind);
 struct tp_op_record {
 	int64_t start_ns;
 	int64_t end_ns;
-	int64_t mini;		   /* 1-based over the run */
-	int64_t version_read;	   /* weights read; for U: the version the update was applied to */
-	int64_t version_live;	   /* the stage's live version when the operation started */
+	int64_t mini;              /* 1-based over the run */
+	int64_t version_read;      /* weights read; for U: the version the update was applied to */
+	int64_t version_live;      /* the stage's live version when the operation started */
 	int64_t version_committed; /* newest version applied at all stages, as the stage knew it at the start */
-	int64_t version_forward;   /* B: oldest version that the forwards of this backward read here; else version_read */
-	int32_t epoch;		   /* 1-based */
-	int32_t micro;		   /* 0-based, or TP_WHOLE */
-	int32_t samples;	   /* samples the operation covers */
+	int64_t version_forward; /* B: oldest version that the forwards of this backward read here; else version_read */
+	int32_t epoch;           /* 1-based */
+	int32_t micro;           /* 0-based, or TP_WHOLE */
+	int32_t samples;         /* samples the operation covers */
 	int16_t stage;
-	int16_t kind; /* enum tp_op_kind */
+	int16_t kind;           /* enum tp_op_kind */
 	int16_t versions_alive; /* versions the stage held when the operation ended */
-	int16_t in_place;	/* U: 1 when the live buffer was overwritten, 0 when a new one became live */
+	int16_t in_place;       /* U: 1 when the live buffer was overwritten, 0 when a new one became live */
 };
 
 /* One message between neighbouring stages. `ready`: the sender had it; `sent`: it left; `arrived`: the receiver could
@@ -62,23 +62,23 @@ struct tp_message_record {
 };
 
 /* Kinds of memory. The first seven are held per stage, the last three by the process. */
-#define TP_MEM_KIND_LIST(X)                                                                                            \
-	X(TP_MEM_WEIGHTS_LIVE, "weights_live")                                                                         \
-	X(TP_MEM_WEIGHTS_RETAINED, "weights_retained")                                                                 \
-	X(TP_MEM_GRADIENTS, "gradients")                                                                               \
-	X(TP_MEM_OPTIMIZER, "optimizer_state")                                                                         \
-	X(TP_MEM_ACTIVATIONS, "activations")                                                                           \
-	X(TP_MEM_MESSAGES, "messages")                                                                                 \
-	X(TP_MEM_WORKSPACE, "workspace")                                                                               \
-	X(TP_MEM_DATA, "data")                                                                                         \
-	X(TP_MEM_PROFILER, "profiler")                                                                                 \
+#define TP_MEM_KIND_LIST(X)                            \
+	X(TP_MEM_WEIGHTS_LIVE, "weights_live")         \
+	X(TP_MEM_WEIGHTS_RETAINED, "weights_retained") \
+	X(TP_MEM_GRADIENTS, "gradients")               \
+	X(TP_MEM_OPTIMIZER, "optimizer_state")         \
+	X(TP_MEM_ACTIVATIONS, "activations")           \
+	X(TP_MEM_MESSAGES, "messages")                 \
+	X(TP_MEM_WORKSPACE, "workspace")               \
+	X(TP_MEM_DATA, "data")                         \
+	X(TP_MEM_PROFILER, "profiler")                 \
 	X(TP_MEM_LIBRARY, "library")
 
 enum tp_mem_kind {
 #define TP_MEM_ENUM(name, text) name,
 	TP_MEM_KIND_LIST(TP_MEM_ENUM)
 #undef TP_MEM_ENUM
-		TP_MEM_KINDS
+	        TP_MEM_KINDS
 };
 
 /* "weights_live" and so on: the names used in the database. */
@@ -91,7 +91,7 @@ struct tp_memory_record {
 	int64_t peak_bytes[TP_MEM_KINDS];     /* each kind's own peak */
 	int64_t at_peak_bytes[TP_MEM_KINDS];  /* the parts at the moment of the highest sum */
 	int64_t reserved_bytes[TP_MEM_KINDS]; /* allocated, in use or pooled */
-	int64_t peak_total_bytes;	      /* the highest sum; equals the sum of at_peak_bytes */
+	int64_t peak_total_bytes;             /* the highest sum; equals the sum of at_peak_bytes */
 	int32_t epoch;
 	int16_t stage;
 };

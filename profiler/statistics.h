@@ -1,5 +1,5 @@
-/* Figures of a sample. One percentile rule everywhere: linear interpolation between the two nearest ranks, with the smallest
- * value at 0 and the largest at 1 (the median of an even count is the mean of the middle two). */
+/* Figures of a sample. One percentile rule everywhere: linear interpolation between the two nearest ranks, with the
+ * smallest value at 0 and the largest at 1 (the median of an even count is the mean of the middle two). */
 #ifndef TP_PROFILER_STATISTICS_H
 #define TP_PROFILER_STATISTICS_H
 

@@ -19,7 +19,8 @@ static void copy_column(sqlite3_stmt *statement, int column, char *out, size_t s
 	(void)snprintf(out, size, "%s", value ? (const char *)value : "");
 }
 
-/* --- one epoch -------------------------------------------------------------------------------------------------------- */
+/* --- one epoch
+ * -------------------------------------------------------------------------------------------------------- */
 
 static enum tp_status take_memory(struct tp_report_epoch *epoch, const struct tp_stored_epoch *stored, int32_t stages)
 {
@@ -37,18 +38,18 @@ static enum tp_status take_memory(struct tp_report_epoch *epoch, const struct tp
 }
 
 static enum tp_status read_epoch(struct tp_store *store, int64_t run_id, int32_t number,
-				 const struct tp_report_schedule *schedule, struct tp_report_epoch *epoch)
+                                 const struct tp_report_schedule *schedule, struct tp_report_epoch *epoch)
 {
 	struct tp_stored_epoch stored;
 	TP_TRY(tp_store_read_epoch(store, run_id, number, &stored));
 	const struct tp_store_epoch *row = &stored.epoch;
 	const struct tp_metrics_input input = {
-		.stages = schedule->stages,
-		.flush = schedule->flush,
-		.ops = row->ops,
-		.op_count = row->op_count,
-		.messages = row->messages,
-		.message_count = row->message_count,
+	        .stages = schedule->stages,
+	        .flush = schedule->flush,
+	        .ops = row->ops,
+	        .op_count = row->op_count,
+	        .messages = row->messages,
+	        .message_count = row->message_count,
 	};
 	epoch->has_records = row->op_count > 0 && row->dropped_records == 0;
 	epoch->window_ns = row->end_ns - row->start_ns;
@@ -64,7 +65,8 @@ static enum tp_status read_epoch(struct tp_store *store, int64_t run_id, int32_t
 	return status;
 }
 
-/* --- runs ------------------------------------------------------------------------------------------------------------- */
+/* --- runs
+ * ------------------------------------------------------------------------------------------------------------- */
 
 /* Schedules whose backward covers a mini-batch and that hold W - s of them: those v is predicted for. */
 static bool predictions_hold(const char *schedule)
@@ -84,7 +86,7 @@ static struct tp_report_schedule *schedule_of(struct tp_report *report, const ch
 }
 
 static enum tp_status read_epochs(struct tp_store *store, struct tp_report *report,
-				  const struct tp_report_schedule *schedule, struct tp_report_run *run)
+                                  const struct tp_report_schedule *schedule, struct tp_report_run *run)
 {
 	TP_TRY(tp_store_count_epochs(store, run->run_id, &run->epoch_count));
 	run->epochs = tp_alloc_array((size_t)run->epoch_count, sizeof *run->epochs);
@@ -129,9 +131,9 @@ static enum tp_status take_run(struct tp_store *store, struct tp_report *report,
 static enum tp_status read_run(struct tp_store *store, struct tp_report *report, int64_t run_id)
 {
 	static const char sql[] =
-		"SELECT schedule, stage_count, micro_batch_count, repeat_number, state, model, dataset, device, "
-		"operation_order, batch_samples, dropped_per_epoch_samples FROM run JOIN run_state USING (run_id) "
-		"WHERE run_id = ?";
+	        "SELECT schedule, stage_count, micro_batch_count, repeat_number, state, model, dataset, device, "
+	        "operation_order, batch_samples, dropped_per_epoch_samples FROM run JOIN run_state USING (run_id) "
+	        "WHERE run_id = ?";
 	sqlite3_stmt *statement;
 	if (sqlite3_prepare_v2(tp_store_connection(store), sql, -1, &statement, NULL) != SQLITE_OK)
 		return query_failed(store);
@@ -153,12 +155,13 @@ static enum tp_status read_pairs(struct tp_store *store, const char *sql, int64_
 		return query_failed(store);
 	while (sqlite3_step(statement) == SQLITE_ROW)
 		tp_text_add(out, "%s=%s\n", (const char *)sqlite3_column_text(statement, 0),
-			    (const char *)sqlite3_column_text(statement, 1));
+		            (const char *)sqlite3_column_text(statement, 1));
 	(void)sqlite3_finalize(statement);
 	return out->failed ? TP_ERR_NOMEM : TP_OK;
 }
 
-/* --- summaries -------------------------------------------------------------------------------------------------------- */
+/* --- summaries
+ * -------------------------------------------------------------------------------------------------------- */
 
 static void add_epoch(struct tp_report_schedule *schedule, const struct tp_report_epoch *epoch)
 {
@@ -243,10 +246,11 @@ static enum tp_status summarize(struct tp_report_schedule *schedule)
 	return TP_OK;
 }
 
-/* --- the whole -------------------------------------------------------------------------------------------------------- */
+/* --- the whole
+ * -------------------------------------------------------------------------------------------------------- */
 
 static enum tp_status read_all(struct tp_store *store, const char *database_path, const int64_t *run_ids,
-			       struct tp_report *report)
+                               struct tp_report *report)
 {
 	size_t length = strlen(database_path) + 1;
 	report->database = tp_alloc(length);
@@ -261,13 +265,13 @@ static enum tp_status read_all(struct tp_store *store, const char *database_path
 	if (report->run_total == 0)
 		return TP_OK;
 	TP_TRY(read_pairs(store, "SELECT name, value FROM run_parameter WHERE run_id = ? ORDER BY name", run_ids[0],
-			  &report->parameters));
+	                  &report->parameters));
 	return read_pairs(store, "SELECT name, value FROM environment WHERE run_id = ? ORDER BY name", run_ids[0],
-			  &report->environment);
+	                  &report->environment);
 }
 
 enum tp_status tp_report_read(struct tp_store *store, const char *database_path, const int64_t *run_ids,
-			      int32_t run_count, struct tp_report **report)
+                              int32_t run_count, struct tp_report **report)
 {
 	struct tp_report *read = tp_alloc(sizeof *read);
 	*report = NULL;

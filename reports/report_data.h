@@ -1,4 +1,5 @@
-/* The numbers of a report, computed once from the database; writers format these and nothing else. Internal to reports. */
+/* The numbers of a report, computed once from the database; writers format these and nothing else. Internal to reports.
+ */
 #ifndef TP_REPORTS_REPORT_DATA_H
 #define TP_REPORTS_REPORT_DATA_H
 
@@ -7,10 +8,10 @@
 #include "reports/reports.h"
 
 struct tp_report_epoch {
-	struct tp_store_epoch row;    /* its record arrays are gone: NULL */
-	bool has_records;	      /* metrics below mean something: operations were recorded, none was lost */
+	struct tp_store_epoch row; /* its record arrays are gone: NULL */
+	bool has_records;          /* metrics below mean something: operations were recorded, none was lost */
 	struct tp_metrics metrics;
-	int64_t *stage_peak_bytes;    /* per stage */
+	int64_t *stage_peak_bytes;       /* per stage */
 	struct tp_memory_record *memory; /* stages, then the process */
 	int32_t memory_count;
 	int64_t window_ns;
@@ -35,12 +36,12 @@ struct tp_report_schedule {
 	struct tp_report_run *runs;
 	/* Summaries over all epochs of all runs; times in ns. */
 	struct tp_statistics window, samples_per_s;
-	int64_t measured_epochs; /* with records */
+	int64_t measured_epochs;       /* with records */
 	double idle_total, idle_ideal; /* medians */
 	int64_t version_difference_max, version_chains;
 	double version_difference_mean;
-	int64_t *versions_alive_max;   /* per stage */
-	int64_t *stage_peak_bytes;     /* per stage */
+	int64_t *versions_alive_max; /* per stage */
+	int64_t *stage_peak_bytes;   /* per stage */
 	int64_t peak_total_bytes;
 	int32_t fullest_stage;
 	/* The latest epoch of the first run. */
@@ -60,7 +61,7 @@ struct tp_report {
 	int64_t dropped_records;
 	uint64_t window_allocations;
 	int32_t unfinished_runs;
-	struct tp_text parameters;  /* "name=value" lines of the first run */
+	struct tp_text parameters; /* "name=value" lines of the first run */
 	struct tp_text environment;
 };
 

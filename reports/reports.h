@@ -7,10 +7,10 @@
 
 struct tp_report;
 
-/* Read the runs from the database, grouped by schedule in the order first seen; repeats of one schedule are samples of one
- * row. Free with tp_report_free(). */
-enum tp_status tp_report_read(struct tp_store *store, const char *database_path, const int64_t *run_ids, int32_t run_count,
-			      struct tp_report **report);
+/* Read the runs from the database, grouped by schedule in the order first seen; repeats of one schedule are samples of
+ * one row. Free with tp_report_free(). */
+enum tp_status tp_report_read(struct tp_store *store, const char *database_path, const int64_t *run_ids,
+                              int32_t run_count, struct tp_report **report);
 void tp_report_free(struct tp_report *report);
 
 /* The comparison table with its footer, for a terminal of 120 columns. */

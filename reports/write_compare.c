@@ -4,22 +4,23 @@
 
 #include "reports/report_data.h"
 
-#define MS(ns) ((ns) * 1e-6)
+#define MS(ns) ((ns)*1e-6)
 #define MIB(bytes) ((double)(bytes) / 1048576.0)
 
 static void write_time(const struct tp_report *report, struct tp_text *out)
 {
 	const struct tp_report_schedule *base = &report->schedules[0];
-	tp_text_add(out, "%-12s %2s %2s %6s  %10s %10s %10s  %10s %7s  %10s %10s\n", "time", "W", "N", "epochs", "epoch ms",
-		    "min", "max", "samples/s", "speed", "bubble", "bubble");
+	tp_text_add(out, "%-12s %2s %2s %6s  %10s %10s %10s  %10s %7s  %10s %10s\n", "time", "W", "N", "epochs",
+	            "epoch ms", "min", "max", "samples/s", "speed", "bubble", "bubble");
 	tp_text_add(out, "%-12s %2s %2s %6s  %10s %10s %10s  %10s %7s  %10s %10s\n", "", "", "", "", "(median)", "", "",
-		    "(median)", "(ratio)", "idle/total", "idle/ideal");
+	            "(median)", "(ratio)", "idle/total", "idle/ideal");
 	for (int32_t i = 0; i < report->schedule_count; i++) {
 		const struct tp_report_schedule *s = &report->schedules[i];
 		tp_text_add(out, "%-12s %2d %2d %6" PRId64 "  %10.1f %10.1f %10.1f  %10.1f %7.2f", s->name, s->stages,
-			    s->micro_batches, s->window.count, MS(s->window.median), MS(s->window.min), MS(s->window.max),
-			    s->samples_per_s.median,
-			    base->samples_per_s.median > 0 ? s->samples_per_s.median / base->samples_per_s.median : 0.0);
+		            s->micro_batches, s->window.count, MS(s->window.median), MS(s->window.min),
+		            MS(s->window.max), s->samples_per_s.median,
+		            base->samples_per_s.median > 0 ? s->samples_per_s.median / base->samples_per_s.median
+		                                           : 0.0);
 		if (s->measured_epochs)
 			tp_text_add(out, "  %9.1f%% %9.1f%%\n", 100 * s->idle_total, 100 * s->idle_ideal);
 		else
@@ -48,9 +49,9 @@ static void prediction(const struct tp_report_schedule *s, bool paper, char out[
 static void write_versions(const struct tp_report *report, struct tp_text *out)
 {
 	tp_text_add(out, "\n%-12s %5s %6s %6s %6s %7s  %-16s %10s %10s  %s\n", "weights", "v max", "v mean", "v Eq.3",
-		    "v slot", "chains", "versions alive", "peak MiB", "peak MiB", "fullest");
+	            "v slot", "chains", "versions alive", "peak MiB", "peak MiB", "fullest");
 	tp_text_add(out, "%-12s %5s %6s %6s %6s %7s  %-16s %10s %10s  %s\n", "", "", "", "", "", "", "(by stage)",
-		    "(all)", "(fullest)", "stage");
+	            "(all)", "(fullest)", "stage");
 	for (int32_t i = 0; i < report->schedule_count; i++) {
 		const struct tp_report_schedule *s = &report->schedules[i];
 		char paper[24], exact[24], versions[64] = "-";
@@ -59,13 +60,13 @@ static void write_versions(const struct tp_report *report, struct tp_text *out)
 		if (s->measured_epochs) {
 			list_versions(s, versions, sizeof versions);
 			tp_text_add(out, "%-12s %5" PRId64 " %6.2f %6s %6s %7" PRId64 "  %-16s", s->name,
-				    s->version_difference_max, s->version_difference_mean, paper, exact, s->version_chains,
-				    versions);
+			            s->version_difference_max, s->version_difference_mean, paper, exact,
+			            s->version_chains, versions);
 		} else {
 			tp_text_add(out, "%-12s %5s %6s %6s %6s %7s  %-16s", s->name, "-", "-", paper, exact, "-", "-");
 		}
 		tp_text_add(out, " %10.1f %10.1f  %d\n", MIB(s->peak_total_bytes),
-			    MIB(s->stage_peak_bytes[s->fullest_stage]), s->fullest_stage);
+		            MIB(s->stage_peak_bytes[s->fullest_stage]), s->fullest_stage);
 	}
 }
 
@@ -78,7 +79,8 @@ static void write_learning(const struct tp_report *report, struct tp_text *out)
 			continue;
 		tp_text_add(out, "%-12s %11.4f", s->name, s->last->row.train_loss);
 		if (s->evaluated)
-			tp_text_add(out, " %10.4f %10.2f %10.2f\n", s->test_loss, 100 * s->test_top1, 100 * s->test_top5);
+			tp_text_add(out, " %10.4f %10.2f %10.2f\n", s->test_loss, 100 * s->test_top1,
+			            100 * s->test_top5);
 		else
 			tp_text_add(out, " %10s %10s %10s\n", "-", "-", "-");
 	}
@@ -88,16 +90,18 @@ static void write_footer(const struct tp_report *report, struct tp_text *out)
 {
 	int32_t runs_each = report->schedule_count ? report->schedules[0].run_count : 0;
 	tp_text_add(out,
-		    "\n# %s on %s, %d samples a mini-batch, %s order, device %s\n"
-		    "# times are measured; messages change hands in memory\n",
-		    report->model, report->dataset, report->batch_samples, report->order, report->device);
+	            "\n# %s on %s, %d samples a mini-batch, %s order, device %s\n"
+	            "# times are measured; messages change hands in memory\n",
+	            report->model, report->dataset, report->batch_samples, report->order, report->device);
 	tp_text_add(out, "# bubble idle/total = idle time / (W * window); idle/ideal = idle time / compute time\n");
-	tp_text_add(out, "# v = mini-batch - mini-batches committed when its backward starts at the last stage; Eq. 3 and "
-			 "ideal slots are predictions\n");
+	tp_text_add(out,
+	            "# v = mini-batch - mini-batches committed when its backward starts at the last stage; Eq. 3 and "
+	            "ideal slots are predictions\n");
 	if (report->dropped_samples)
-		tp_text_add(out, "# %" PRId64 " training samples of an epoch are left out (incomplete or beyond "
-				 "--mini-batches)\n",
-			    report->dropped_samples);
+		tp_text_add(out,
+		            "# %" PRId64 " training samples of an epoch are left out (incomplete or beyond "
+		            "--mini-batches)\n",
+		            report->dropped_samples);
 	tp_text_add(out, "# database %s, runs", report->database);
 	for (int32_t i = 0; i < report->schedule_count; i++) {
 		for (int32_t r = 0; r < report->schedules[i].run_count; r++)
@@ -108,10 +112,10 @@ static void write_footer(const struct tp_report *report, struct tp_text *out)
 		tp_text_add(out, "# one run of each schedule: no spread over runs; --repeats shows it\n");
 	if (report->dropped_records)
 		tp_text_add(out, "# WARNING: %" PRId64 " records were lost; bubbles and versions are void\n",
-			    report->dropped_records);
+		            report->dropped_records);
 	if (report->window_allocations)
 		tp_text_add(out, "# WARNING: memory was allocated %" PRIu64 " times inside a measured window\n",
-			    report->window_allocations);
+		            report->window_allocations);
 	if (report->unfinished_runs)
 		tp_text_add(out, "# WARNING: %d of the runs did not end well\n", report->unfinished_runs);
 }
@@ -136,12 +140,12 @@ static void write_stages(const struct tp_report_schedule *s, const struct tp_rep
 	tp_text_add(out, " %9s %8s %9s\n", "window", "received", "MiB");
 	for (int32_t i = 0; i < s->stages; i++) {
 		const struct tp_stage_metrics *m = &epoch->metrics.stage[i];
-		tp_text_add(out, "%-9d %9.1f %9.1f %9.1f %9.1f", i, MS((double)m->forward_ns), MS((double)m->backward_ns),
-			    MS((double)m->update_ns), MS((double)m->compute_ns));
+		tp_text_add(out, "%-9d %9.1f %9.1f %9.1f %9.1f", i, MS((double)m->forward_ns),
+		            MS((double)m->backward_ns), MS((double)m->update_ns), MS((double)m->compute_ns));
 		for (int cause = 0; cause < TP_IDLE_CAUSES; cause++)
 			tp_text_add(out, " %8.1f", MS((double)m->idle_ns[cause]));
-		tp_text_add(out, " %9.1f %8" PRId64 " %9.1f\n", MS((double)epoch->metrics.window_ns), m->received_messages,
-			    MIB(m->received_bytes));
+		tp_text_add(out, " %9.1f %8" PRId64 " %9.1f\n", MS((double)epoch->metrics.window_ns),
+		            m->received_messages, MIB(m->received_bytes));
 	}
 }
 
@@ -150,7 +154,7 @@ static void write_memory(const struct tp_report_epoch *epoch, struct tp_text *ou
 	tp_text_add(out, "\n%-20s", "at the peak, MiB");
 	for (int32_t i = 0; i < epoch->memory_count; i++)
 		tp_text_add(out, epoch->memory[i].stage < 0 ? " %11s" : " %10s%d",
-			    epoch->memory[i].stage < 0 ? "process" : "stage ", epoch->memory[i].stage);
+		            epoch->memory[i].stage < 0 ? "process" : "stage ", epoch->memory[i].stage);
 	for (int kind = 0; kind < TP_MEM_KINDS; kind++) {
 		tp_text_add(out, "\n%-20s", tp_mem_kind_text((enum tp_mem_kind)kind));
 		for (int32_t i = 0; i < epoch->memory_count; i++)
@@ -165,14 +169,14 @@ static void write_memory(const struct tp_report_epoch *epoch, struct tp_text *ou
 static void write_epochs(const struct tp_report_run *run, struct tp_text *out)
 {
 	tp_text_add(out, "\n%-6s %11s %10s %11s %10s %10s %10s\n", "epoch", "window ms", "samples/s", "train loss",
-		    "test loss", "top-1 %", "top-5 %");
+	            "test loss", "top-1 %", "top-5 %");
 	for (int32_t e = 0; e < run->epoch_count; e++) {
 		const struct tp_report_epoch *epoch = &run->epochs[e];
 		tp_text_add(out, "%-6d %11.1f %10.1f %11.4f", epoch->row.epoch, MS((double)epoch->window_ns),
-			    epoch->samples_per_s, epoch->row.train_loss);
+		            epoch->samples_per_s, epoch->row.train_loss);
 		if (epoch->row.evaluated)
 			tp_text_add(out, " %10.4f %10.2f %10.2f\n", epoch->row.test_loss, 100 * epoch->row.test_top1,
-				    100 * epoch->row.test_top5);
+			            100 * epoch->row.test_top5);
 		else
 			tp_text_add(out, " %10s %10s %10s\n", "-", "-", "-");
 	}

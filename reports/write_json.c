@@ -42,24 +42,24 @@ static json_t *stage_object(const struct tp_report_epoch *epoch, int32_t s)
 	json_t *idle = json_object();
 	for (int cause = 0; cause < TP_IDLE_CAUSES; cause++)
 		(void)json_object_set_new(idle, tp_idle_cause_text((enum tp_idle_cause)cause),
-					  json_integer(m->idle_ns[cause]));
-	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:I}", "stage", (int)s, "compute_ns",
-			 (json_int_t)m->compute_ns, "forward_ns", (json_int_t)m->forward_ns, "backward_ns",
-			 (json_int_t)m->backward_ns, "update_ns", (json_int_t)m->update_ns, "idle_ns", idle,
-			 "versions_alive_max", (json_int_t)m->versions_alive_max, "received_messages",
-			 (json_int_t)m->received_messages, "received_bytes", (json_int_t)m->received_bytes,
-			 "update_staleness_max", (json_int_t)m->update_staleness_max, "mismatch_max",
-			 (json_int_t)m->mismatch_max, "staleness_mean", m->staleness_mean, "peak_bytes",
-			 (json_int_t)epoch->stage_peak_bytes[s]);
+		                          json_integer(m->idle_ns[cause]));
+	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:I}", "stage", (int)s,
+	                 "compute_ns", (json_int_t)m->compute_ns, "forward_ns", (json_int_t)m->forward_ns,
+	                 "backward_ns", (json_int_t)m->backward_ns, "update_ns", (json_int_t)m->update_ns, "idle_ns",
+	                 idle, "versions_alive_max", (json_int_t)m->versions_alive_max, "received_messages",
+	                 (json_int_t)m->received_messages, "received_bytes", (json_int_t)m->received_bytes,
+	                 "update_staleness_max", (json_int_t)m->update_staleness_max, "mismatch_max",
+	                 (json_int_t)m->mismatch_max, "staleness_mean", m->staleness_mean, "peak_bytes",
+	                 (json_int_t)epoch->stage_peak_bytes[s]);
 }
 
 static json_t *epoch_object(const struct tp_report_schedule *schedule, const struct tp_report_epoch *epoch)
 {
 	const struct tp_store_epoch *row = &epoch->row;
 	json_t *object = json_pack("{s:i, s:I, s:I, s:I, s:o, s:o, s:o}", "epoch", (int)row->epoch, "mini_batches",
-				   (json_int_t)row->minis, "samples", (json_int_t)row->samples, "window_ns",
-				   (json_int_t)epoch->window_ns, "samples_per_s", number(epoch->samples_per_s), "train_loss",
-				   number(row->train_loss), "train_top1_share", number(row->train_top1));
+	                           (json_int_t)row->minis, "samples", (json_int_t)row->samples, "window_ns",
+	                           (json_int_t)epoch->window_ns, "samples_per_s", number(epoch->samples_per_s),
+	                           "train_loss", number(row->train_loss), "train_top1_share", number(row->train_top1));
 	if (!object)
 		return NULL;
 	(void)json_object_set_new(object, "test_samples", json_integer(row->test_samples));
@@ -72,9 +72,9 @@ static json_t *epoch_object(const struct tp_report_schedule *schedule, const str
 	(void)json_object_set_new(object, "idle_total_ratio", optional(known, epoch->metrics.bubble_idle_total));
 	(void)json_object_set_new(object, "idle_ideal_ratio", optional(known, epoch->metrics.bubble_idle_ideal));
 	(void)json_object_set_new(object, "version_difference_max",
-				  optional(known, (double)epoch->metrics.version_difference_max));
+	                          optional(known, (double)epoch->metrics.version_difference_max));
 	(void)json_object_set_new(object, "version_difference_mean",
-				  optional(known, epoch->metrics.version_difference_mean));
+	                          optional(known, epoch->metrics.version_difference_mean));
 	json_t *stages = json_array();
 	for (int32_t s = 0; known && s < schedule->stages; s++)
 		(void)json_array_append_new(stages, stage_object(epoch, s));
@@ -90,10 +90,10 @@ static void add_runs(const struct tp_report_schedule *schedule, json_t *runs)
 		for (int32_t e = 0; e < run->epoch_count; e++)
 			(void)json_array_append_new(epochs, epoch_object(schedule, &run->epochs[e]));
 		(void)json_array_append_new(runs, json_pack("{s:I, s:s, s:i, s:i, s:i, s:s, s:o}", "run_id",
-							    (json_int_t)run->run_id, "schedule", schedule->name, "stages",
-							    (int)schedule->stages, "micro_batches",
-							    (int)schedule->micro_batches, "repeat", (int)run->repeat, "state",
-							    run->state, "epochs", epochs));
+		                                            (json_int_t)run->run_id, "schedule", schedule->name,
+		                                            "stages", (int)schedule->stages, "micro_batches",
+		                                            (int)schedule->micro_batches, "repeat", (int)run->repeat,
+		                                            "state", run->state, "epochs", epochs));
 	}
 }
 
@@ -104,16 +104,17 @@ static json_t *summary_object(const struct tp_report_schedule *s)
 		(void)json_array_append_new(versions, json_integer(s->versions_alive_max[i]));
 		(void)json_array_append_new(peaks, json_integer(s->stage_peak_bytes[i]));
 	}
-	return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:I, s:i, s:o, s:o, s:o}", "schedule",
-			 s->name, "epochs", (json_int_t)s->window.count, "window_median_ns", number(s->window.median),
-			 "window_min_ns", number(s->window.min), "window_max_ns", number(s->window.max), "window_stdev_ns",
-			 number(s->window.stdev), "samples_per_s_median", number(s->samples_per_s.median), "idle_total_ratio",
-			 optional(s->measured_epochs > 0, s->idle_total), "idle_ideal_ratio",
-			 optional(s->measured_epochs > 0, s->idle_ideal), "version_difference_max",
-			 (json_int_t)s->version_difference_max, "versions_alive_max", versions, "stage_peak_bytes", peaks,
-			 "peak_total_bytes", (json_int_t)s->peak_total_bytes, "fullest_stage", (int)s->fullest_stage,
-			 "test_loss", optional(s->evaluated, s->test_loss), "test_top1_share",
-			 optional(s->evaluated, s->test_top1), "test_top5_share", optional(s->evaluated, s->test_top5));
+	return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:I, s:i, s:o, s:o, s:o}",
+	                 "schedule", s->name, "epochs", (json_int_t)s->window.count, "window_median_ns",
+	                 number(s->window.median), "window_min_ns", number(s->window.min), "window_max_ns",
+	                 number(s->window.max), "window_stdev_ns", number(s->window.stdev), "samples_per_s_median",
+	                 number(s->samples_per_s.median), "idle_total_ratio",
+	                 optional(s->measured_epochs > 0, s->idle_total), "idle_ideal_ratio",
+	                 optional(s->measured_epochs > 0, s->idle_ideal), "version_difference_max",
+	                 (json_int_t)s->version_difference_max, "versions_alive_max", versions, "stage_peak_bytes",
+	                 peaks, "peak_total_bytes", (json_int_t)s->peak_total_bytes, "fullest_stage",
+	                 (int)s->fullest_stage, "test_loss", optional(s->evaluated, s->test_loss), "test_top1_share",
+	                 optional(s->evaluated, s->test_top1), "test_top5_share", optional(s->evaluated, s->test_top5));
 }
 
 enum tp_status tp_report_write_json(const struct tp_report *report, struct tp_text *out)
@@ -123,12 +124,12 @@ enum tp_status tp_report_write_json(const struct tp_report *report, struct tp_te
 		add_runs(&report->schedules[i], runs);
 		(void)json_array_append_new(schedules, summary_object(&report->schedules[i]));
 	}
-	json_t *root = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:o, s:o, s:o, s:o}", "version", JSON_VERSION,
-				 "database", report->database, "model", report->model, "dataset", report->dataset, "device",
-				 report->device, "order", report->order, "batch_samples", (int)report->batch_samples,
-				 "dropped_samples_per_epoch", (json_int_t)report->dropped_samples, "parameters",
-				 pairs(&report->parameters), "environment", pairs(&report->environment), "schedules", schedules,
-				 "runs", runs);
+	json_t *root = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:o, s:o, s:o, s:o}", "version",
+	                         JSON_VERSION, "database", report->database, "model", report->model, "dataset",
+	                         report->dataset, "device", report->device, "order", report->order, "batch_samples",
+	                         (int)report->batch_samples, "dropped_samples_per_epoch",
+	                         (json_int_t)report->dropped_samples, "parameters", pairs(&report->parameters),
+	                         "environment", pairs(&report->environment), "schedules", schedules, "runs", runs);
 	char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
 	json_decref(root);
 	if (!text)

@@ -11,8 +11,9 @@ enum tp_conv_choice { TP_CONV_AUTO, TP_CONV_DIRECT, TP_CONV_WINOGRAD };
 
 struct tp_device_options {
 	enum tp_conv_choice conv;
-	const char *cache_dir;	    /* where choices made by timing are kept; NULL: not kept */
-	int64_t *choice_budget_ns;  /* time left for choosing by timing, shared by all stages; beyond it a shape rule decides */
+	const char *cache_dir;     /* where choices made by timing are kept; NULL: not kept */
+	int64_t *choice_budget_ns; /* time left for choosing by timing, shared by all stages; beyond it a shape rule
+	                              decides */
 };
 
 struct tp_device;
@@ -20,8 +21,8 @@ struct tp_device;
 /* Softmax cross-entropy over `samples` rows of `classes`. */
 struct tp_loss_result {
 	double loss_sum; /* natural logarithm, summed over the samples */
-	int64_t top1;	 /* samples whose label has the largest logit (ties: lower class first) */
-	int64_t top5;	 /* ... is among the five largest */
+	int64_t top1;    /* samples whose label has the largest logit (ties: lower class first) */
+	int64_t top5;    /* ... is among the five largest */
 };
 
 struct tp_sgd {
@@ -45,19 +46,19 @@ struct tp_device_ops {
 
 	/* Make a layer ready. Parameters of equal specs have equal layouts. */
 	enum tp_status (*kernel_new)(struct tp_device *device, const struct tp_kernel_spec *spec,
-				     struct tp_kernel **kernel);
+	                             struct tp_kernel **kernel);
 	/* `count` floats of plain NCHW input into device elements. */
 	void (*upload)(struct tp_device *device, const float *from, void *to, int64_t count);
 	/* to = from + update of n elements: g += wd*from; m = momentum*m + g; to = from - lr*m. `to` may equal `from`;
 	 * gradient is clobbered. All in the kernels' layout: padding stays zero. */
 	void (*sgd)(struct tp_device *device, const struct tp_sgd *sgd, const void *from, void *to, void *gradient,
-		    void *momentum, size_t bytes);
+	            void *momentum, size_t bytes);
 	/* Probabilities of `logits` (plain rows), and the loss against `labels`. `probabilities` may be NULL. */
 	void (*loss_forward)(struct tp_device *device, int32_t samples, int32_t classes, const void *logits,
-			     const int32_t *labels, void *probabilities, struct tp_loss_result *result);
+	                     const int32_t *labels, void *probabilities, struct tp_loss_result *result);
 	/* dlogits = (probabilities - onehot(labels)) * scale */
 	void (*loss_backward)(struct tp_device *device, int32_t samples, int32_t classes, const void *probabilities,
-			      const int32_t *labels, double scale, void *dlogits);
+	                      const int32_t *labels, double scale, void *dlogits);
 	/* to += from, of `bytes`: gradients that meet at a value with several readers. */
 	void (*add)(struct tp_device *device, const void *from, void *to, size_t bytes);
 };

@@ -1,10 +1,10 @@
 /* A kernel: one layer, made ready for the batch sizes of one stage on one device.
  *
- * A mini-batch of M samples is cut into `slice_count` micro-batches. Values of a mini-batch live in one buffer; a forward
- * of slice j gets pointers to the slice's first sample. `saved` is what the backward needs beyond input and output (pooling
- * indices, batch statistics, masks): one area per mini-batch, always passed from its start; the kernel finds the slice in
- * it. A backward covers the whole mini-batch (slice TP_WHOLE) or one slice; over the whole mini-batch only batch
- * normalisation treats the slices apart, since each was normalised by its own statistics.
+ * A mini-batch of M samples is cut into `slice_count` micro-batches. Values of a mini-batch live in one buffer; a
+ * forward of slice j gets pointers to the slice's first sample. `saved` is what the backward needs beyond input and
+ * output (pooling indices, batch statistics, masks): one area per mini-batch, always passed from its start; the kernel
+ * finds the slice in it. A backward covers the whole mini-batch (slice TP_WHOLE) or one slice; over the whole
+ * mini-batch only batch normalisation treats the slices apart, since each was normalised by its own statistics.
  *
  * A kernel is used by one thread at a time. It allocates nothing in forward and backward. */
 #ifndef TP_ENGINE_BACKEND_KERNEL_H
@@ -47,15 +47,15 @@ struct tp_kernel_spec {
 	const struct tp_layer *layer; /* must outlive the kernel */
 	struct tp_tensor_desc in[TP_LAYER_INPUTS];
 	struct tp_slicing slicing;
-	bool backward_whole;  /* backward runs over the mini-batch; else over each slice */
-	bool accumulate;      /* backward will be asked to add to dparams */
-	bool input_gradient;  /* false for the first layer of the model: nobody wants dx */
+	bool backward_whole;    /* backward runs over the mini-batch; else over each slice */
+	bool accumulate;        /* backward will be asked to add to dparams */
+	bool input_gradient;    /* false for the first layer of the model: nobody wants dx */
 	int32_t infer_sizes[2]; /* batch sizes of evaluation, 0 where unused */
 };
 
 struct tp_kernel_param {
 	size_t offset_bytes; /* in the layer's parameter block (trainable) or state block */
-	size_t bytes;	     /* in the device's layout */
+	size_t bytes;        /* in the device's layout */
 };
 
 /* Arguments of forward. Pointers to the first sample of the slice, `saved` to the start of the mini-batch's area. */
@@ -64,7 +64,7 @@ struct tp_forward_args {
 	const void *x[TP_LAYER_INPUTS];
 	void *y;
 	const void *params; /* this layer's block of the version to read */
-	void *state;	    /* running statistics; advanced by training forwards */
+	void *state;        /* running statistics; advanced by training forwards */
 	void *saved;
 	void *scratch; /* at least scratch_bytes, aligned */
 };
@@ -77,7 +77,7 @@ struct tp_backward_args {
 	const void *dy;
 	void *dx[TP_LAYER_INPUTS]; /* overwritten; NULL: not wanted */
 	const void *params;
-	void *dparams;	 /* gradient of the trainable tensors, laid out as `params` */
+	void *dparams;   /* gradient of the trainable tensors, laid out as `params` */
 	bool accumulate; /* add to dparams; else overwrite */
 	void *saved;
 	void *scratch;
@@ -91,8 +91,8 @@ struct tp_kernel_ops {
 	/* Inference of `samples` (one of infer_sizes): no statistics of the batch, nothing saved. */
 	enum tp_status (*infer)(struct tp_kernel *kernel, int32_t samples, const struct tp_forward_args *args);
 	enum tp_status (*backward)(struct tp_kernel *kernel, const struct tp_backward_args *args);
-	/* Between plain order and the device's layout; `index` as in tp_layer_params(), `block` is the start of the layer's
-	 * parameter or state block, whichever the tensor lives in. NULL when the layer has no tensors. */
+	/* Between plain order and the device's layout; `index` as in tp_layer_params(), `block` is the start of the
+	 * layer's parameter or state block, whichever the tensor lives in. NULL when the layer has no tensors. */
 	void (*import_param)(struct tp_kernel *kernel, int32_t index, const float *plain, void *block);
 	void (*export_param)(struct tp_kernel *kernel, int32_t index, const void *block, double *plain);
 	void (*free)(struct tp_kernel *kernel);
@@ -108,8 +108,9 @@ struct tp_kernel {
 	size_t saved_bytes;   /* per mini-batch in flight */
 	size_t scratch_bytes; /* shared by all kernels of a stage */
 	struct tp_kernel_param params[TP_LAYER_MAX_PARAMS];
-	bool aliases_input;   /* y is x under another shape: no buffer, no call (flatten of a plain value) */
-	char algorithms[96];  /* what was chosen, for the record: "F=winograd BD=winograd BW=direct"; "" when no choice */
+	bool aliases_input;  /* y is x under another shape: no buffer, no call (flatten of a plain value) */
+	char algorithms[96]; /* what was chosen, for the record: "F=winograd BD=winograd BW=direct"; "" when no choice
+	                      */
 };
 
 #endif

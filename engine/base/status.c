@@ -11,7 +11,7 @@ static const struct {
 	int exit_code;
 } tp_status_table[] = {
 #define TP_STATUS_ROW(name, text, code) {text, code},
-	TP_STATUS_LIST(TP_STATUS_ROW)
+        TP_STATUS_LIST(TP_STATUS_ROW)
 #undef TP_STATUS_ROW
 };
 

@@ -11,15 +11,15 @@
 #include <stddef.h>
 
 /* name, text, exit code of the command line */
-#define TP_STATUS_LIST(X)                                                                                              \
-	X(TP_OK, "ok", 0)                                                                                              \
-	X(TP_ERR_INPUT, "wrong usage or input", 2)                                                                     \
-	X(TP_ERR_UNSUPPORTED, "not supported here", 2)                                                                 \
-	X(TP_ERR_IO, "input/output error", 1)                                                                          \
-	X(TP_ERR_NOMEM, "out of memory", 1)                                                                            \
-	X(TP_ERR_DEVICE, "device or library error", 1)                                                                 \
-	X(TP_ERR_TIMEOUT, "timed out", 1)                                                                              \
-	X(TP_ERR_ABORTED, "stopped because another stage failed", 1)                                                   \
+#define TP_STATUS_LIST(X)                                            \
+	X(TP_OK, "ok", 0)                                            \
+	X(TP_ERR_INPUT, "wrong usage or input", 2)                   \
+	X(TP_ERR_UNSUPPORTED, "not supported here", 2)               \
+	X(TP_ERR_IO, "input/output error", 1)                        \
+	X(TP_ERR_NOMEM, "out of memory", 1)                          \
+	X(TP_ERR_DEVICE, "device or library error", 1)               \
+	X(TP_ERR_TIMEOUT, "timed out", 1)                            \
+	X(TP_ERR_ABORTED, "stopped because another stage failed", 1) \
 	X(TP_ERR_INTERRUPTED, "interrupted", 1)
 
 enum tp_status {
@@ -55,11 +55,11 @@ _Noreturn void tp_die(const char *file, int line, const char *what);
 #define TP_CHECK(condition) ((condition) ? (void)0 : tp_die(__FILE__, __LINE__, #condition))
 
 /* Return early on failure. */
-#define TP_TRY(expression)                                                                                             \
-	do {                                                                                                           \
-		enum tp_status tp_try_status_ = (expression);                                                          \
-		if (tp_try_status_ != TP_OK)                                                                           \
-			return tp_try_status_;                                                                         \
+#define TP_TRY(expression)                                    \
+	do {                                                  \
+		enum tp_status tp_try_status_ = (expression); \
+		if (tp_try_status_ != TP_OK)                  \
+			return tp_try_status_;                \
 	} while (0)
 
 #endif

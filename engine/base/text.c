@@ -72,7 +72,7 @@ enum tp_status tp_parse_i64(const char *what, const char *s, int64_t min, int64_
 		return tp_fail(TP_ERR_INPUT, "%s: expected a whole number, found '%s'", what, s);
 	if (errno == ERANGE || value < min || value > max)
 		return tp_fail(TP_ERR_INPUT, "%s: expected %lld to %lld, found '%s'", what, (long long)min,
-			       (long long)max, s);
+		               (long long)max, s);
 	*out = value;
 	return TP_OK;
 }
@@ -94,15 +94,15 @@ struct unit {
 	double factor;
 };
 
-static const struct unit byte_units[] = {{"", 1},	{"B", 1},      {"kB", 1e3},    {"MB", 1e6},	  {"GB", 1e9},
-					 {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}, {NULL, 0}};
+static const struct unit byte_units[] = {{"", 1},       {"B", 1},         {"kB", 1e3},         {"MB", 1e6}, {"GB", 1e9},
+                                         {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}, {NULL, 0}};
 static const struct unit time_units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"min", 6e10}, {NULL, 0}};
 static const struct unit rate_units[] = {{"kbit", 1e3 / 8}, {"mbit", 1e6 / 8}, {"gbit", 1e9 / 8}, {"B/s", 1},
-					 {"kB/s", 1e3},     {"MB/s", 1e6},     {"GB/s", 1e9},	  {NULL, 0}};
+                                         {"kB/s", 1e3},     {"MB/s", 1e6},     {"GB/s", 1e9},     {NULL, 0}};
 
 /* A non-negative number, then one of `units`. */
 static enum tp_status parse_with_unit(const char *what, const char *s, const struct unit *units, const char *example,
-				      double *out)
+                                      double *out)
 {
 	char *end;
 	double value = strtod(s, &end);

@@ -40,8 +40,8 @@ char *tp_format_bytes(char *out, size_t size, int64_t bytes);
  * most 2, or a third of the length). */
 const char *tp_nearest(const char *wrong, const char *const *names);
 
-/* The failure of looking `wrong` up among `names` (NULL-ended), TP_ERR_INPUT: "unknown model 'vg16': did you mean 'vgg16'?",
- * or, when none is near, the list of them. `what` is the kind of thing: "model". */
+/* The failure of looking `wrong` up among `names` (NULL-ended), TP_ERR_INPUT: "unknown model 'vg16': did you mean
+ * 'vgg16'?", or, when none is near, the list of them. `what` is the kind of thing: "model". */
 enum tp_status tp_fail_unknown(const char *what, const char *wrong, const char *const *names);
 
 #endif

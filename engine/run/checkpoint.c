@@ -25,10 +25,10 @@ static enum tp_status for_each_tensor(struct tp_crew *crew, visit_place *visit, 
 		struct tp_worker *worker = &crew->workers[s];
 		for (int32_t l = 0; l < worker->stage.layer_count; l++) {
 			struct place place = {
-				.stage = &worker->stage,
-				.layer = worker->stage.layers[l].kernel->layer,
-				.layer_in_stage = l,
-				.live_buffer = tp_ledger_buffer(&worker->ledger, worker->ledger.live),
+			        .stage = &worker->stage,
+			        .layer = worker->stage.layers[l].kernel->layer,
+			        .layer_in_stage = l,
+			        .live_buffer = tp_ledger_buffer(&worker->ledger, worker->ledger.live),
 			};
 			struct tp_param params[TP_LAYER_MAX_PARAMS];
 			int32_t count = tp_layer_params(place.layer, params);
@@ -80,16 +80,16 @@ static bool fits(const struct tp_param *param, const struct tp_safetensor *found
 }
 
 static enum tp_status refuse(const struct beginning *from, const struct tp_param *param,
-			     const struct tp_safetensor *found)
+                             const struct tp_safetensor *found)
 {
 	char expected[96], was[96];
 	describe_dims(expected, sizeof expected, param->rank, param->dims);
 	if (!found)
 		return tp_fail(TP_ERR_INPUT, "%s: expected tensor '%s' (F32, %s), found none of that name", from->path,
-			       param->name, expected);
+		               param->name, expected);
 	describe_dims(was, sizeof was, found->entry.rank, found->entry.dims);
 	return tp_fail(TP_ERR_INPUT, "%s: tensor '%s': expected F32 of shape %s, found %s of shape %s", from->path,
-		       param->name, expected, found->f32 ? "F32" : "I64", was);
+	               param->name, expected, found->f32 ? "F32" : "I64", was);
 }
 
 static enum tp_status begin_tensor(void *context, const struct place *place)
@@ -106,7 +106,7 @@ static enum tp_status begin_tensor(void *context, const struct place *place)
 			return refuse(from, param, found);
 		if (from->file)
 			tp_text_add(from->left, "%s: %s, kept its initial values\n", param->name,
-				    found ? "another shape or type in the file" : "not in the file");
+			            found ? "another shape or type in the file" : "not in the file");
 		tp_param_initial(place->layer, param, from->seed, from->values);
 	}
 	tp_stage_import(place->stage, place->layer_in_stage, place->param, values, place->live_buffer);
@@ -129,15 +129,16 @@ static enum tp_status check_rest(const struct beginning *from, const struct tp_m
 	}
 	int64_t rest = (int64_t)tp_safetensors_count(from->file) - counters - from->used;
 	if (rest > 0 && !from->partial)
-		return tp_fail(TP_ERR_INPUT, "%s: expected the tensors of model '%s' only, found %lld more (--partial ignores them)",
-			       from->path, model->name, (long long)rest);
+		return tp_fail(TP_ERR_INPUT,
+		               "%s: expected the tensors of model '%s' only, found %lld more (--partial ignores them)",
+		               from->path, model->name, (long long)rest);
 	if (rest > 0)
 		tp_text_add(from->left, "%lld tensors of the file have no place in the model\n", (long long)rest);
 	return TP_OK;
 }
 
 enum tp_status tp_checkpoint_begin(struct tp_crew *crew, const struct tp_model *model, struct tp_tracked *tracked,
-				   struct tp_text *left)
+                                   struct tp_text *left)
 {
 	const struct tp_run_config *config = crew->config;
 	struct tp_safetensors *file = NULL;
@@ -146,12 +147,12 @@ enum tp_status tp_checkpoint_begin(struct tp_crew *crew, const struct tp_model *
 	if (config->load_weights[0])
 		TP_TRY(tp_safetensors_open(config->load_weights, &file));
 	struct beginning from = {
-		.seed = config->seed,
-		.values = tp_alloc_array((size_t)largest_tensor(model), sizeof(float)),
-		.file = file,
-		.path = config->load_weights,
-		.partial = config->partial,
-		.left = left,
+	        .seed = config->seed,
+	        .values = tp_alloc_array((size_t)largest_tensor(model), sizeof(float)),
+	        .file = file,
+	        .path = config->load_weights,
+	        .partial = config->partial,
+	        .left = left,
 	};
 	enum tp_status status = from.values ? for_each_tensor(crew, begin_tensor, &from) : TP_ERR_NOMEM;
 	if (status == TP_OK && file)
@@ -192,7 +193,7 @@ static enum tp_status describe_tensor(void *context, const struct place *place)
 		char *name = saving->names[saving->count];
 		(void)snprintf(name, sizeof saving->names[0], "%s.num_batches_tracked", place->layer->name);
 		saving->entries[saving->count++] =
-			(struct tp_safetensors_entry){.name = name, .type = TP_SAFETENSORS_I64};
+		        (struct tp_safetensors_entry){.name = name, .type = TP_SAFETENSORS_I64};
 	}
 	return TP_OK;
 }
@@ -222,18 +223,19 @@ static enum tp_status write_file(struct tp_crew *crew, struct saving *saving, co
 }
 
 enum tp_status tp_checkpoint_save(struct tp_crew *crew, const struct tp_model *model, const struct tp_tracked *tracked,
-				  const char *path)
+                                  const char *path)
 {
 	if (crew->workers[0].stage.ops->element_bytes == 0)
-		return tp_fail(TP_ERR_INPUT, "--save-weights: the device '%s' has no values to save", crew->config->device);
+		return tp_fail(TP_ERR_INPUT, "--save-weights: the device '%s' has no values to save",
+		               crew->config->device);
 	size_t most = (size_t)model->layer_count * (TP_LAYER_MAX_PARAMS + 1);
 	size_t largest = (size_t)largest_tensor(model);
 	struct saving saving = {
-		.entries = tp_alloc_array(most, sizeof *saving.entries),
-		.names = tp_alloc_array(most, sizeof *saving.names),
-		.values = tp_alloc_array(largest, sizeof *saving.values),
-		.narrow = tp_alloc_array(largest, sizeof *saving.narrow),
-		.tracked = tracked->loaded + tracked->here,
+	        .entries = tp_alloc_array(most, sizeof *saving.entries),
+	        .names = tp_alloc_array(most, sizeof *saving.names),
+	        .values = tp_alloc_array(largest, sizeof *saving.values),
+	        .narrow = tp_alloc_array(largest, sizeof *saving.narrow),
+	        .tracked = tracked->loaded + tracked->here,
 	};
 	enum tp_status status = TP_ERR_NOMEM;
 	if (saving.entries && saving.names && saving.values && saving.narrow)
@@ -245,9 +247,11 @@ enum tp_status tp_checkpoint_save(struct tp_crew *crew, const struct tp_model *m
 	return status;
 }
 
-/* --- one tensor ---------------------------------------------------------------------------------------------------- */
+/* --- one tensor ----------------------------------------------------------------------------------------------------
+ */
 
-struct export {
+struct export
+{
 	const char *name;
 	double *values;
 	int64_t elements;
@@ -261,7 +265,7 @@ static enum tp_status export_tensor(void *context, const struct place *place)
 		return TP_OK;
 	if (place->described.elements != export->elements)
 		return tp_fail(TP_ERR_INPUT, "tensor '%s' has %lld elements, asked for %lld", export->name,
-			       (long long)place->described.elements, (long long)export->elements);
+		               (long long)place->described.elements, (long long)export->elements);
 	tp_stage_export(place->stage, place->layer_in_stage, place->param, place->live_buffer, export->values);
 	export->found = true;
 	return TP_OK;

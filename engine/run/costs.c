@@ -9,9 +9,9 @@
 static enum tp_status table_init(struct tp_cost_table *table, const struct tp_run_info *info)
 {
 	*table = (struct tp_cost_table){
-		.stages = info->stages,
-		.forwards_per_mini = tp_forwards_per_mini(info->policy, info->micro_batches),
-		.backwards_per_mini = tp_backwards_per_mini(info->policy, info->micro_batches),
+	        .stages = info->stages,
+	        .forwards_per_mini = tp_forwards_per_mini(info->policy, info->micro_batches),
+	        .backwards_per_mini = tp_backwards_per_mini(info->policy, info->micro_batches),
 	};
 	size_t per_stage = (size_t)(table->forwards_per_mini + table->backwards_per_mini);
 	table->values = tp_alloc_array((size_t)table->stages * per_stage, sizeof *table->values);
@@ -58,10 +58,11 @@ static int64_t median_ns(int64_t *samples, size_t count)
 	return median > 0 ? median : 1;
 }
 
-/* --- from records --------------------------------------------------------------------------------------------------- */
+/* --- from records ---------------------------------------------------------------------------------------------------
+ */
 
 static size_t collect(const struct tp_epoch_result *result, int32_t stage, enum tp_op_kind kind, int32_t micro,
-		      int64_t *samples)
+                      int64_t *samples)
 {
 	size_t count = 0;
 	for (int64_t i = 0; i < result->op_count; i++) {
@@ -73,7 +74,7 @@ static size_t collect(const struct tp_epoch_result *result, int32_t stage, enum 
 }
 
 enum tp_status tp_costs_from_records(const struct tp_run_info *info, const struct tp_epoch_result *result,
-				     struct tp_cost_table *table)
+                                     struct tp_cost_table *table)
 {
 	TP_TRY(table_init(table, info));
 	int64_t *samples = tp_alloc_array((size_t)result->op_count, sizeof *samples);
@@ -84,8 +85,9 @@ enum tp_status tp_costs_from_records(const struct tp_run_info *info, const struc
 			for (int32_t j = 0; j < units[kind]; j++) {
 				size_t count = collect(result, s, (enum tp_op_kind)kind, j, samples);
 				if (count == 0) {
-					status = tp_fail(TP_ERR_INPUT, "no records of %s at stage %d to take costs from",
-							 tp_op_kind_text((enum tp_op_kind)kind), s);
+					status =
+					        tp_fail(TP_ERR_INPUT, "no records of %s at stage %d to take costs from",
+					                tp_op_kind_text((enum tp_op_kind)kind), s);
 					break;
 				}
 				*entry(table, s, (enum tp_op_kind)kind, j) = median_ns(samples, count);
@@ -98,7 +100,8 @@ enum tp_status tp_costs_from_records(const struct tp_run_info *info, const struc
 	return status;
 }
 
-/* --- alone ------------------------------------------------------------------------------------------------------------ */
+/* --- alone
+ * ------------------------------------------------------------------------------------------------------------ */
 
 enum { ALONE_MOST_ROUNDS = 64 };
 
@@ -154,9 +157,8 @@ static enum tp_status measure_stage(struct alone *alone, int32_t rounds, struct 
 	for (int32_t j = 0; j < table->backwards_per_mini; j++) {
 		alone->slice = table->backwards_per_mini == 1 ? TP_WHOLE : j;
 		/* the backward that comes first overwrites the gradient, the others add to it */
-		alone->accumulate = alone->crew->pipeline.policy->backward_reversed
-					    ? j < table->backwards_per_mini - 1
-					    : j > 0;
+		alone->accumulate =
+		        alone->crew->pipeline.policy->backward_reversed ? j < table->backwards_per_mini - 1 : j > 0;
 		TP_TRY(time_op(do_backward, alone, rounds, entry(table, s, TP_OP_B, j)));
 	}
 	return time_op(do_update, alone, rounds, entry(table, s, TP_OP_U, 0));

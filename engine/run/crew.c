@@ -44,24 +44,24 @@ static enum tp_status make_stages(struct tp_crew *crew, const struct tp_plan *pl
 		ops->enter_thread();
 	find_cache_dir(cache_dir, sizeof cache_dir);
 	struct tp_device_options options = {
-		.conv = conv_choice(crew->config),
-		.cache_dir = cache_dir[0] ? cache_dir : NULL,
-		.choice_budget_ns = &budget,
+	        .conv = conv_choice(crew->config),
+	        .cache_dir = cache_dir[0] ? cache_dir : NULL,
+	        .choice_budget_ns = &budget,
 	};
 	struct tp_stage_spec spec = {
-		.model = plan->model,
-		.stages = crew->pipeline.stages,
-		.input = tp_tensor_plain(plan->model->input, ops->element_bytes),
-		.slicing = crew->slicing,
-		.backward_whole = plan->policy.backward_unit == TP_UNIT_MINI,
-		.infer_sizes = {plan->infer_sizes[0], plan->infer_sizes[1]},
+	        .model = plan->model,
+	        .stages = crew->pipeline.stages,
+	        .input = tp_tensor_plain(plan->model->input, ops->element_bytes),
+	        .slicing = crew->slicing,
+	        .backward_whole = plan->policy.backward_unit == TP_UNIT_MINI,
+	        .infer_sizes = {plan->infer_sizes[0], plan->infer_sizes[1]},
 	};
 	for (int32_t s = 0; s < crew->pipeline.stages; s++) {
 		spec.index = s;
 		spec.block_count = plan->blocks_per_stage[s];
 		spec.slots = (int32_t)tp_minis_in_flight(&crew->pipeline, s);
 		spec.version_buffers = crew->static_order ? crew->plan.versions_alive_max[s]
-							  : tp_ledger_buffer_bound(&crew->pipeline, s);
+		                                          : tp_ledger_buffer_bound(&crew->pipeline, s);
 		enum tp_status status = tp_stage_init(&crew->workers[s].stage, &spec, ops, &options);
 		if (status != TP_OK)
 			return tp_fail_in(status, "stage %d", s);
@@ -82,21 +82,21 @@ static enum tp_status make_workers(struct tp_crew *crew)
 }
 
 enum tp_status tp_crew_init(struct tp_crew *crew, const struct tp_plan *plan, const struct tp_run_config *config,
-			    const struct tp_dataset *dataset, struct tp_run_control *control)
+                            const struct tp_dataset *dataset, struct tp_run_control *control)
 {
 	bool whole = plan->policy.forward_unit == TP_UNIT_MINI;
 	*crew = (struct tp_crew){
-		.config = config,
-		.dataset = dataset,
-		.control = control,
-		.pipeline = {.policy = &plan->policy,
-			     .stages = plan->policy.single_stage ? 1 : config->stages,
-			     .micro_batches = whole ? 1 : config->micro_batches,
-			     .minis = plan->minis_per_epoch},
-		.slicing = {.batch = config->batch, .count = whole ? 1 : config->micro_batches},
-		.static_order = config->order == TP_ORDER_STATIC,
-		.failure_mutex = PTHREAD_MUTEX_INITIALIZER,
-		.clock_zero_ns = tp_now_ns(),
+	        .config = config,
+	        .dataset = dataset,
+	        .control = control,
+	        .pipeline = {.policy = &plan->policy,
+	                     .stages = plan->policy.single_stage ? 1 : config->stages,
+	                     .micro_batches = whole ? 1 : config->micro_batches,
+	                     .minis = plan->minis_per_epoch},
+	        .slicing = {.batch = config->batch, .count = whole ? 1 : config->micro_batches},
+	        .static_order = config->order == TP_ORDER_STATIC,
+	        .failure_mutex = PTHREAD_MUTEX_INITIALIZER,
+	        .clock_zero_ns = tp_now_ns(),
 	};
 	crew->workers = tp_alloc_array((size_t)crew->pipeline.stages, sizeof *crew->workers);
 	if (!crew->workers)

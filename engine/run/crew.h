@@ -1,4 +1,5 @@
-/* Planning: from a configuration to a crew of workers with all memory reserved, or a refusal. Internal to engine/run. */
+/* Planning: from a configuration to a crew of workers with all memory reserved, or a refusal. Internal to engine/run.
+ */
 #ifndef TP_ENGINE_RUN_CREW_H
 #define TP_ENGINE_RUN_CREW_H
 
@@ -14,14 +15,15 @@ struct tp_plan {
 	int32_t infer_sizes[2]; /* batches of evaluation: whole ones, and the rest; 0 where unused */
 };
 
-/* Everything that can be refused without building anything; fills `plan`, which is safe to release also after a failure. */
+/* Everything that can be refused without building anything; fills `plan`, which is safe to release also after a
+ * failure. */
 enum tp_status tp_plan_init(struct tp_plan *plan, const struct tp_run_config *config, const struct tp_policy *policy,
-			    const struct tp_dataset *dataset);
+                            const struct tp_dataset *dataset);
 void tp_plan_release(struct tp_plan *plan);
 
 /* Build stages and workers by the plan. Safe to release after a failure. */
 enum tp_status tp_crew_init(struct tp_crew *crew, const struct tp_plan *plan, const struct tp_run_config *config,
-			    const struct tp_dataset *dataset, struct tp_run_control *control);
+                            const struct tp_dataset *dataset, struct tp_run_control *control);
 void tp_crew_release(struct tp_crew *crew);
 
 #endif

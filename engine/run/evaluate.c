@@ -3,8 +3,8 @@
 #include "engine/base/clock.h"
 #include "engine/run/real_driver.h"
 
-/* A batch of test samples on its way. `channel` brings it from the stage before, or brings back that the stage after has
- * read the one before and its buffer may be written again. */
+/* A batch of test samples on its way. `channel` brings it from the stage before, or brings back that the stage after
+ * has read the one before and its buffer may be written again. */
 struct expected {
 	struct tp_channel *channel;
 	const struct tp_message *message;
@@ -32,7 +32,7 @@ static void draw_test_samples(struct tp_worker *worker, int64_t first, int32_t c
 	struct tp_stage *stage = &worker->stage;
 	tp_batch_test(worker->crew->dataset, first, count, worker->staging, NULL);
 	stage->ops->upload(stage->device, worker->staging, tp_stage_input_data(stage, &stage->activations.slots[0]),
-			   count * tp_shape_elements(stage->spec.input.shape));
+	                   count * tp_shape_elements(stage->spec.input.shape));
 }
 
 static void add_loss(struct tp_worker *worker, int64_t first, int32_t count)
@@ -41,8 +41,8 @@ static void add_loss(struct tp_worker *worker, int64_t first, int32_t count)
 	struct tp_activation_slot *slot = &stage->activations.slots[0];
 	struct tp_loss_result sums = {0};
 	tp_batch_test(worker->crew->dataset, first, count, NULL, slot->labels);
-	stage->ops->loss_forward(stage->device, count, tp_stage_output(stage)->shape.c, tp_stage_output_data(stage, slot),
-				 slot->labels, NULL, &sums);
+	stage->ops->loss_forward(stage->device, count, tp_stage_output(stage)->shape.c,
+	                         tp_stage_output_data(stage, slot), slot->labels, NULL, &sums);
 	worker->loss.loss_sum += sums.loss_sum;
 	worker->loss.top1 += sums.top1;
 	worker->loss.top5 += sums.top5;
@@ -66,7 +66,7 @@ static enum tp_status infer_batch(struct tp_worker *worker, int64_t first, int32
 	TP_TRY(tp_stage_infer_input(stage, count, data, live));
 	if (worker->index > 0)
 		TP_CHECK(tp_channel_send(&crew->workers[worker->index - 1].gradients, &(struct tp_message){0}) ==
-			 TP_SEND_DONE);
+		         TP_SEND_DONE);
 	TP_TRY(tp_stage_infer_rest(stage, count, live));
 	if (last) {
 		add_loss(worker, first, count);
@@ -104,9 +104,9 @@ enum tp_status tp_evaluate(struct tp_crew *crew, struct tp_evaluation *evaluatio
 	uint64_t allocations;
 	TP_TRY(tp_real_driver_run(crew, evaluate_stage, &allocations));
 	*evaluation = (struct tp_evaluation){
-		.samples = last->samples_seen,
-		.sums = last->loss,
-		.duration_ns = tp_now_ns() - start_ns,
+	        .samples = last->samples_seen,
+	        .sums = last->loss,
+	        .duration_ns = tp_now_ns() - start_ns,
 	};
 	return TP_OK;
 }

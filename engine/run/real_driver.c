@@ -74,7 +74,7 @@ static void release_all(struct start_line *line, int32_t threads, bool go)
 }
 
 static enum tp_status run_threads(struct tp_crew *crew, tp_worker_body *body, struct stage_thread *threads,
-				  struct start_line *line, uint64_t *allocations)
+                                  struct start_line *line, uint64_t *allocations)
 {
 	int32_t stages = crew->pipeline.stages, made = 0;
 	while (made < stages) {

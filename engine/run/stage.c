@@ -28,13 +28,13 @@ static enum tp_status reserve(struct tp_stage *stage, const struct tp_stage_size
 	bool last = spec->index == spec->stages - 1;
 	TP_TRY(reserve_workspace(stage, sizes));
 	TP_TRY(tp_weights_init(&stage->weights, sizes->params_bytes, sizes->state_bytes, spec->version_buffers,
-			       &stage->memory));
+	                       &stage->memory));
 	return tp_activations_init(&stage->activations, spec->slots, sizes->slot_bytes, output_bytes,
-				   last ? spec->slicing.batch : 0, &stage->memory);
+	                           last ? spec->slicing.batch : 0, &stage->memory);
 }
 
-enum tp_status tp_stage_init(struct tp_stage *stage, const struct tp_stage_spec *spec,
-			     const struct tp_device_ops *ops, const struct tp_device_options *options)
+enum tp_status tp_stage_init(struct tp_stage *stage, const struct tp_stage_spec *spec, const struct tp_device_ops *ops,
+                             const struct tp_device_options *options)
 {
 	*stage = (struct tp_stage){.spec = *spec, .ops = ops};
 	stage->memory.record.stage = (int16_t)spec->index;
@@ -110,16 +110,16 @@ static void *at_offset(void *base, size_t offset)
 
 /* What forward and infer are called with, alike but for the slice. */
 static struct tp_forward_args forward_args(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t l,
-					   int32_t slice, int32_t sample, int32_t version_buffer)
+                                           int32_t slice, int32_t sample, int32_t version_buffer)
 {
 	const struct tp_stage_layer *layer = &stage->layers[l];
 	struct tp_forward_args args = {
-		.slice = slice,
-		.y = value_data(stage, slot, l + 1, sample),
-		.params = at_offset(stage->weights.buffer[version_buffer], layer->params_offset),
-		.state = at_offset(stage->weights.state, layer->state_offset),
-		.saved = slot->base + layer->saved_offset,
-		.scratch = stage->scratch,
+	        .slice = slice,
+	        .y = value_data(stage, slot, l + 1, sample),
+	        .params = at_offset(stage->weights.buffer[version_buffer], layer->params_offset),
+	        .state = at_offset(stage->weights.state, layer->state_offset),
+	        .saved = slot->base + layer->saved_offset,
+	        .scratch = stage->scratch,
 	};
 	for (int32_t i = 0; i < layer->kernel->layer->inputs; i++)
 		args.x[i] = value_read(stage, slot, layer->in[i], sample);
@@ -127,7 +127,7 @@ static struct tp_forward_args forward_args(struct tp_stage *stage, struct tp_act
 }
 
 enum tp_status tp_stage_forward(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice,
-				int32_t version_buffer)
+                                int32_t version_buffer)
 {
 	int32_t sample = tp_slice_first(stage->spec.slicing, slice);
 	for (int32_t l = 0; l < stage->layer_count; l++) {
@@ -154,20 +154,20 @@ static void *gradient_of(struct tp_stage *stage, struct tp_activation_slot *slot
 }
 
 static enum tp_status backward_layer(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t l, int32_t slice,
-				     int32_t version_buffer, bool accumulate)
+                                     int32_t version_buffer, bool accumulate)
 {
 	const struct tp_stage_layer *layer = &stage->layers[l];
 	struct tp_kernel *kernel = layer->kernel;
 	int32_t sample = tp_slice_first(stage->spec.slicing, slice);
 	struct tp_backward_args args = {
-		.slice = slice,
-		.y = value_data(stage, slot, l + 1, sample),
-		.dy = gradient_of(stage, slot, l + 1, sample),
-		.params = at_offset(stage->weights.buffer[version_buffer], layer->params_offset),
-		.dparams = at_offset(stage->weights.gradient, layer->params_offset),
-		.accumulate = accumulate,
-		.saved = slot->base + layer->saved_offset,
-		.scratch = stage->scratch,
+	        .slice = slice,
+	        .y = value_data(stage, slot, l + 1, sample),
+	        .dy = gradient_of(stage, slot, l + 1, sample),
+	        .params = at_offset(stage->weights.buffer[version_buffer], layer->params_offset),
+	        .dparams = at_offset(stage->weights.gradient, layer->params_offset),
+	        .accumulate = accumulate,
+	        .saved = slot->base + layer->saved_offset,
+	        .scratch = stage->scratch,
 	};
 	int32_t inputs = kernel->layer->inputs;
 	void *wanted[TP_LAYER_INPUTS] = {NULL};
@@ -189,7 +189,7 @@ static enum tp_status backward_layer(struct tp_stage *stage, struct tp_activatio
 }
 
 enum tp_status tp_stage_backward(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice,
-				 int32_t version_buffer, bool accumulate)
+                                 int32_t version_buffer, bool accumulate)
 {
 	for (int32_t v = 0; v <= stage->layer_count; v++)
 		stage->gradient_written[v] = false;
@@ -201,13 +201,14 @@ enum tp_status tp_stage_backward(struct tp_stage *stage, struct tp_activation_sl
 }
 
 void tp_stage_loss(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice,
-		   struct tp_loss_result *result)
+                   struct tp_loss_result *result)
 {
 	int32_t sample = tp_slice_first(stage->spec.slicing, slice);
 	const struct tp_tensor_desc *logits = tp_stage_output(stage);
 	stage->ops->loss_forward(stage->device, tp_slice_size(stage->spec.slicing, slice), logits->shape.c,
-				 value_data(stage, slot, stage->layer_count, sample), slot->labels + sample,
-				 slot->base + stage->probabilities_offset + (size_t)sample * logits->sample_bytes, result);
+	                         value_data(stage, slot, stage->layer_count, sample), slot->labels + sample,
+	                         slot->base + stage->probabilities_offset + (size_t)sample * logits->sample_bytes,
+	                         result);
 }
 
 void tp_stage_loss_gradient(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice)
@@ -216,22 +217,22 @@ void tp_stage_loss_gradient(struct tp_stage *stage, struct tp_activation_slot *s
 	const struct tp_tensor_desc *logits = tp_stage_output(stage);
 	size_t offset = (size_t)sample * logits->sample_bytes;
 	stage->ops->loss_backward(stage->device, tp_slice_size(stage->spec.slicing, slice), logits->shape.c,
-				  slot->base + stage->probabilities_offset + offset, slot->labels + sample,
-				  1.0 / stage->spec.slicing.batch, at_offset(slot->output_gradient, offset));
+	                          slot->base + stage->probabilities_offset + offset, slot->labels + sample,
+	                          1.0 / stage->spec.slicing.batch, at_offset(slot->output_gradient, offset));
 }
 
 void tp_stage_update(struct tp_stage *stage, int32_t from_buffer, int32_t to_buffer, double lr, double momentum,
-		     double weight_decay)
+                     double weight_decay)
 {
 	struct tp_weights *weights = &stage->weights;
 	struct tp_sgd sgd = {lr, momentum, weight_decay, !weights->stepped};
 	stage->ops->sgd(stage->device, &sgd, weights->buffer[from_buffer], weights->buffer[to_buffer],
-			weights->gradient, weights->momentum, weights->params_bytes);
+	                weights->gradient, weights->momentum, weights->params_bytes);
 	weights->stepped = true;
 }
 
 static enum tp_status infer_layers(struct tp_stage *stage, int32_t samples, int32_t first, int32_t end,
-				   int32_t version_buffer)
+                                   int32_t version_buffer)
 {
 	struct tp_activation_slot *slot = &stage->activations.slots[0];
 	for (int32_t l = first; l < end; l++) {
@@ -264,7 +265,7 @@ static void *block_of(struct tp_stage *stage, int32_t layer, int32_t param, int3
 	struct tp_param params[TP_LAYER_MAX_PARAMS];
 	(void)tp_layer_params(at->kernel->layer, params);
 	return params[param].trainable ? at_offset(stage->weights.buffer[version_buffer], at->params_offset)
-				       : at_offset(stage->weights.state, at->state_offset);
+	                               : at_offset(stage->weights.state, at->state_offset);
 }
 
 void tp_stage_import(struct tp_stage *stage, int32_t layer, int32_t param, const float *plain, int32_t version_buffer)

@@ -1,6 +1,6 @@
 /* A stage: consecutive blocks of the model made ready on one device, with the memory for its mini-batches in flight. It
- * computes what it is told to, on the thread that tells it; which operation, which version and which slot is the driver's
- * business.
+ * computes what it is told to, on the thread that tells it; which operation, which version and which slot is the
+ * driver's business.
  *
  * Values of a stage are numbered: 0 is its input, k the output of its k-th layer. */
 #ifndef TP_ENGINE_RUN_STAGE_H
@@ -18,7 +18,7 @@ struct tp_stage_spec {
 	struct tp_slicing slicing;
 	bool backward_whole;
 	int32_t infer_sizes[2];
-	int32_t slots;		 /* mini-batches in flight */
+	int32_t slots;           /* mini-batches in flight */
 	int32_t version_buffers; /* versions alive at most */
 };
 
@@ -30,9 +30,9 @@ struct tp_stage_layer {
 
 struct tp_stage_value {
 	struct tp_tensor_desc desc;
-	int32_t root;		/* the value whose memory it is: itself unless a layer only gives it another shape */
-	size_t offset;		/* in a slot */
-	int32_t readers;	/* layers that read it, for roots */
+	int32_t root;           /* the value whose memory it is: itself unless a layer only gives it another shape */
+	size_t offset;          /* in a slot */
+	int32_t readers;        /* layers that read it, for roots */
 	int32_t gradient_index; /* gradient buffer of a root, -1 for input and output, whose gradients are messages */
 };
 
@@ -41,11 +41,11 @@ struct tp_stage {
 	struct tp_device *device;
 	const struct tp_device_ops *ops;
 	int32_t layer_count;
-	int32_t first_layer; /* in the model */
+	int32_t first_layer;  /* in the model */
 	int32_t input_layers; /* the first so many layers include all that read the stage's input */
 	struct tp_stage_layer *layers;
 	struct tp_stage_value *values; /* layer_count + 1 */
-	bool *gradient_written;	       /* per value, during a backward */
+	bool *gradient_written;        /* per value, during a backward */
 	size_t probabilities_offset;   /* last stage: in a slot */
 	void **gradient_buffers;
 	void *gradient_sum_buffer; /* for values with several readers; NULL when there are none */
@@ -58,8 +58,8 @@ struct tp_stage {
 
 /* Build the kernels and reserve all memory. Weights start as zeros, see tp_stage_import(). Safe to release after a
  * failure. */
-enum tp_status tp_stage_init(struct tp_stage *stage, const struct tp_stage_spec *spec,
-			     const struct tp_device_ops *ops, const struct tp_device_options *options);
+enum tp_status tp_stage_init(struct tp_stage *stage, const struct tp_stage_spec *spec, const struct tp_device_ops *ops,
+                             const struct tp_device_options *options);
 void tp_stage_release(struct tp_stage *stage);
 
 /* The stage's output, which is the next one's input. */
@@ -71,26 +71,28 @@ void *tp_stage_output_data(struct tp_stage *stage, struct tp_activation_slot *sl
 /* Stage 0: where the samples of a slot go, first sample. */
 void *tp_stage_input_data(struct tp_stage *stage, struct tp_activation_slot *slot);
 
-/* Forward and backward of one slice (or TP_WHOLE) with the weights in buffer `version_buffer`. Backward reads the slot's
- * output_gradient and writes its input_gradient; `accumulate` adds to the stage's gradient instead of overwriting it. */
+/* Forward and backward of one slice (or TP_WHOLE) with the weights in buffer `version_buffer`. Backward reads the
+ * slot's output_gradient and writes its input_gradient; `accumulate` adds to the stage's gradient instead of
+ * overwriting it. */
 enum tp_status tp_stage_forward(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice,
-				int32_t version_buffer);
+                                int32_t version_buffer);
 enum tp_status tp_stage_backward(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice,
-				 int32_t version_buffer, bool accumulate);
+                                 int32_t version_buffer, bool accumulate);
 
 /* Last stage, after the forward and before the backward of a slice: the loss, and its gradient as output_gradient,
  * scaled by 1 / M so that the slices of a mini-batch add up to the gradient of its mean. */
 void tp_stage_loss(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice,
-		   struct tp_loss_result *result);
+                   struct tp_loss_result *result);
 void tp_stage_loss_gradient(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice);
 
 /* Apply the gradient: from one version buffer to another or in place. */
 void tp_stage_update(struct tp_stage *stage, int32_t from_buffer, int32_t to_buffer, double lr, double momentum,
-		     double weight_decay);
+                     double weight_decay);
 
-/* Inference of `samples` (one of the infer sizes) while the pipeline is drained, in the memory of the first slot, in two
- * parts: after the first the input has been read for the last time. `input` is the output of the stage before; at stage 0
- * the samples lie in the slot and it is ignored. The output (tp_stage_output_data) stays valid until the next inference. */
+/* Inference of `samples` (one of the infer sizes) while the pipeline is drained, in the memory of the first slot, in
+ * two parts: after the first the input has been read for the last time. `input` is the output of the stage before; at
+ * stage 0 the samples lie in the slot and it is ignored. The output (tp_stage_output_data) stays valid until the next
+ * inference. */
 enum tp_status tp_stage_infer_input(struct tp_stage *stage, int32_t samples, const void *input, int32_t version_buffer);
 enum tp_status tp_stage_infer_rest(struct tp_stage *stage, int32_t samples, int32_t version_buffer);
 

@@ -6,7 +6,8 @@ static size_t backward_samples(const struct tp_stage_spec *spec)
 	return (size_t)tp_slice_size(spec->slicing, spec->backward_whole ? TP_WHOLE : 0);
 }
 
-/* Connect the stage's layers: a layer names values of its block, the block's input is the last value of the block before. */
+/* Connect the stage's layers: a layer names values of its block, the block's input is the last value of the block
+ * before. */
 static void connect(struct tp_stage *stage)
 {
 	const struct tp_model *model = stage->spec.model;
@@ -28,12 +29,12 @@ static enum tp_status make_kernel(struct tp_stage *stage, int32_t at)
 	struct tp_stage_layer *layer = &stage->layers[at];
 	const struct tp_layer *described = &spec->model->layers[stage->first_layer + at];
 	struct tp_kernel_spec kernel_spec = {
-		.layer = described,
-		.slicing = spec->slicing,
-		.backward_whole = spec->backward_whole,
-		.accumulate = !spec->backward_whole && spec->slicing.count > 1,
-		.input_gradient = spec->index > 0 || stage->values[layer->in[0]].root > 0,
-		.infer_sizes = {spec->infer_sizes[0], spec->infer_sizes[1]},
+	        .layer = described,
+	        .slicing = spec->slicing,
+	        .backward_whole = spec->backward_whole,
+	        .accumulate = !spec->backward_whole && spec->slicing.count > 1,
+	        .input_gradient = spec->index > 0 || stage->values[layer->in[0]].root > 0,
+	        .infer_sizes = {spec->infer_sizes[0], spec->infer_sizes[1]},
 	};
 	for (int32_t i = 0; i < described->inputs; i++)
 		kernel_spec.in[i] = stage->values[layer->in[i]].desc;
@@ -72,8 +73,8 @@ static void place_layer(struct tp_stage *stage, int32_t at, struct tp_stage_size
 		sizes->scratch_bytes = kernel->scratch_bytes;
 }
 
-/* Give every value that lives and dies inside a backward a gradient buffer: walking the layers as backward will, a value
- * takes a buffer when its first reader is reached and gives it back after its producer. */
+/* Give every value that lives and dies inside a backward a gradient buffer: walking the layers as backward will, a
+ * value takes a buffer when its first reader is reached and gives it back after its producer. */
 static enum tp_status assign_gradients(struct tp_stage *stage, struct tp_stage_sizes *sizes)
 {
 	size_t values = (size_t)stage->layer_count + 1;
@@ -127,9 +128,10 @@ enum tp_status tp_stage_lay_out(struct tp_stage *stage, struct tp_stage_sizes *s
 	*sizes = (struct tp_stage_sizes){0};
 	connect(stage);
 	stage->values[0] = (struct tp_stage_value){.desc = stage->spec.input};
-	if (stage->spec.index == 0) /* the samples are uploaded into the slot; elsewhere the input is upstream's buffer */
+	if (stage->spec.index ==
+	    0) /* the samples are uploaded into the slot; elsewhere the input is upstream's buffer */
 		stage->values[0].offset =
-			place(&sizes->slot_bytes, stage->spec.input.sample_bytes * (size_t)stage->spec.slicing.batch);
+		        place(&sizes->slot_bytes, stage->spec.input.sample_bytes * (size_t)stage->spec.slicing.batch);
 	for (int32_t l = 0; l < stage->layer_count; l++) {
 		TP_TRY(make_kernel(stage, l));
 		place_layer(stage, l, sizes);
@@ -138,7 +140,7 @@ enum tp_status tp_stage_lay_out(struct tp_stage *stage, struct tp_stage_sizes *s
 	if (stage->spec.index == stage->spec.stages - 1) {
 		const struct tp_tensor_desc *logits = &stage->values[stage->layer_count].desc;
 		stage->probabilities_offset =
-			place(&sizes->slot_bytes, logits->sample_bytes * (size_t)stage->spec.slicing.batch);
+		        place(&sizes->slot_bytes, logits->sample_bytes * (size_t)stage->spec.slicing.batch);
 	}
 	return assign_gradients(stage, sizes);
 }

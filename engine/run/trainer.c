@@ -28,7 +28,8 @@ struct tp_trainer {
 	bool failed;
 };
 
-/* --- records -------------------------------------------------------------------------------------------------------- */
+/* --- records --------------------------------------------------------------------------------------------------------
+ */
 
 /* One array for all stages; each stage's recorder gets as much of it as its epoch needs. */
 static enum tp_status make_recorders(struct tp_trainer *trainer)
@@ -46,18 +47,18 @@ static enum tp_status make_recorders(struct tp_trainer *trainer)
 	trainer->memory = tp_alloc_array((size_t)stages + 1, sizeof *trainer->memory);
 	if (!trainer->ops || !trainer->messages || !trainer->memory)
 		return TP_ERR_NOMEM;
-	trainer->record_bytes = ops * stages * (int64_t)sizeof *trainer->ops +
-				all_messages * (int64_t)sizeof *trainer->messages;
+	trainer->record_bytes =
+	        ops * stages * (int64_t)sizeof *trainer->ops + all_messages * (int64_t)sizeof *trainer->messages;
 	tp_prefault(trainer->ops, (size_t)(ops * stages) * sizeof *trainer->ops);
 	tp_prefault(trainer->messages, (size_t)all_messages * sizeof *trainer->messages);
 	struct tp_message_record *next = trainer->messages;
 	for (int32_t s = 0; s < stages; s++) {
 		int64_t received = (s > 0 ? forwards : 0) + (s < stages - 1 ? backwards : 0);
 		crew->workers[s].recorder = (struct tp_recorder){
-			.ops = trainer->ops + s * ops,
-			.op_capacity = ops,
-			.messages = next,
-			.message_capacity = received,
+		        .ops = trainer->ops + s * ops,
+		        .op_capacity = ops,
+		        .messages = next,
+		        .message_capacity = received,
 		};
 		next += received;
 	}
@@ -70,9 +71,9 @@ static void gather_records(struct tp_trainer *trainer, struct tp_epoch_result *r
 	for (int32_t s = 0; s < trainer->crew.pipeline.stages; s++) {
 		const struct tp_recorder *recorder = &trainer->crew.workers[s].recorder;
 		memmove(trainer->ops + result->op_count, recorder->ops,
-			(size_t)recorder->op_count * sizeof *recorder->ops);
+		        (size_t)recorder->op_count * sizeof *recorder->ops);
 		memmove(trainer->messages + result->message_count, recorder->messages,
-			(size_t)recorder->message_count * sizeof *recorder->messages);
+		        (size_t)recorder->message_count * sizeof *recorder->messages);
 		result->op_count += recorder->op_count;
 		result->message_count += recorder->message_count;
 		result->dropped_records += recorder->dropped;
@@ -90,15 +91,15 @@ static void gather_memory(struct tp_trainer *trainer, struct tp_epoch_result *re
 
 	struct tp_memory_ledger process = {.record = {.stage = -1, .epoch = crew->epoch}};
 	int64_t order_bytes = crew->order.index ? crew->order.count * (int64_t)sizeof *crew->order.index : 0;
-	int64_t staging_bytes = (int64_t)crew->slicing.batch * tp_shape_elements(crew->dataset->shape) *
-				(int64_t)sizeof(float);
+	int64_t staging_bytes =
+	        (int64_t)crew->slicing.batch * tp_shape_elements(crew->dataset->shape) * (int64_t)sizeof(float);
 	const struct {
 		enum tp_mem_kind kind;
 		int64_t bytes;
 	} held[] = {
-		{TP_MEM_DATA, crew->dataset->held_bytes + order_bytes + staging_bytes},
-		{TP_MEM_PROFILER, trainer->record_bytes},
-		{TP_MEM_LIBRARY, trainer->library_bytes},
+	        {TP_MEM_DATA, crew->dataset->held_bytes + order_bytes + staging_bytes},
+	        {TP_MEM_PROFILER, trainer->record_bytes},
+	        {TP_MEM_LIBRARY, trainer->library_bytes},
 	};
 	for (size_t i = 0; i < sizeof held / sizeof *held; i++) {
 		tp_memory_use(&process, held[i].kind, held[i].bytes);
@@ -110,7 +111,8 @@ static void gather_memory(struct tp_trainer *trainer, struct tp_epoch_result *re
 	result->rss_bytes = tp_resident_bytes();
 }
 
-/* --- planning ------------------------------------------------------------------------------------------------------- */
+/* --- planning -------------------------------------------------------------------------------------------------------
+ */
 
 static enum tp_status describe_stage(struct tp_trainer *trainer, int32_t s, int32_t first_block)
 {
@@ -120,10 +122,10 @@ static enum tp_status describe_stage(struct tp_trainer *trainer, int32_t s, int3
 	const struct tp_layer *first = &model->layers[stage->first_layer];
 	const struct tp_layer *last = &first[stage->layer_count - 1];
 	*info = (struct tp_stage_info){
-		.stage = s,
-		.first_block = first_block,
-		.block_count = trainer->plan.blocks_per_stage[s],
-		.in_flight_limit = stage->spec.slots,
+	        .stage = s,
+	        .first_block = first_block,
+	        .block_count = trainer->plan.blocks_per_stage[s],
+	        .in_flight_limit = stage->spec.slots,
 	};
 	(void)snprintf(info->blocks, sizeof info->blocks, "%s .. %s", first->name, last->name);
 	for (int32_t b = 0; b < info->block_count; b++)
@@ -166,8 +168,8 @@ static enum tp_status describe(struct tp_trainer *trainer)
 }
 
 static enum tp_status build(struct tp_trainer *trainer, const struct tp_run_config *config,
-			    const struct tp_policy *policy, const struct tp_dataset *dataset,
-			    struct tp_run_control *control)
+                            const struct tp_policy *policy, const struct tp_dataset *dataset,
+                            struct tp_run_control *control)
 {
 	int64_t heap_before = tp_heap_bytes() - (int64_t)tp_alloc_heap_bytes();
 	trainer->info.rss_before_bytes = tp_resident_bytes();
@@ -181,8 +183,8 @@ static enum tp_status build(struct tp_trainer *trainer, const struct tp_run_conf
 }
 
 enum tp_status tp_trainer_new(const struct tp_run_config *config, const struct tp_policy *policy,
-			      const struct tp_dataset *dataset, struct tp_run_control *control,
-			      struct tp_trainer **trainer)
+                              const struct tp_dataset *dataset, struct tp_run_control *control,
+                              struct tp_trainer **trainer)
 {
 	struct tp_trainer *made = tp_alloc(sizeof *made);
 	*trainer = NULL;
@@ -229,7 +231,8 @@ const struct tp_stage_info *tp_trainer_stage(const struct tp_trainer *trainer, i
 	return &trainer->stages[stage];
 }
 
-/* --- training ------------------------------------------------------------------------------------------------------- */
+/* --- training -------------------------------------------------------------------------------------------------------
+ */
 
 /* Window and training figures, from what the workers noted. */
 static void sum_up(struct tp_trainer *trainer, struct tp_epoch_result *result)
@@ -288,7 +291,7 @@ enum tp_status tp_trainer_epoch(struct tp_trainer *trainer, struct tp_epoch_resu
 	if (status == TP_OK) {
 		crew->minis_before += crew->pipeline.minis;
 		trainer->tracked.here += crew->pipeline.minis *
-					 tp_forwards_per_mini(crew->pipeline.policy, crew->pipeline.micro_batches);
+		                         tp_forwards_per_mini(crew->pipeline.policy, crew->pipeline.micro_batches);
 		if (crew->config->evaluate)
 			status = evaluate(trainer, result);
 	}

@@ -16,7 +16,7 @@ struct tp_trainer;
 
 /* What others may watch or ask while a run goes on. All fields are atomic. */
 struct tp_run_control {
-	_Atomic bool stop;	   /* set by a signal handler or another thread: end cleanly, TP_ERR_INTERRUPTED */
+	_Atomic bool stop;          /* set by a signal handler or another thread: end cleanly, TP_ERR_INTERRUPTED */
 	_Atomic int64_t minis_done; /* mini-batches whose update is applied at stage 0, over the run */
 };
 
@@ -27,20 +27,20 @@ struct tp_stage_info {
 	int64_t parameters;
 	int64_t forward_flops_per_sample;
 	int32_t in_flight_limit; /* mini-batches; 0: no limit of mini-batches */
-	char blocks[256];	 /* names of its layers, shortened */
-	const char *algorithms;	 /* one line per layer and pass with a choice; owned by the trainer, may be "" */
+	char blocks[256];        /* names of its layers, shortened */
+	const char *algorithms;  /* one line per layer and pass with a choice; owned by the trainer, may be "" */
 };
 
 struct tp_run_info {
 	const struct tp_run_config *config;
 	const struct tp_policy *policy; /* with --backward-version applied */
 	const struct tp_model *model;
-	int32_t stages;	       /* W in effect: 1 for a single-stage policy */
+	int32_t stages;        /* W in effect: 1 for a single-stage policy */
 	int32_t micro_batches; /* N in effect: 1 where the forward unit is the mini-batch */
 	int64_t minis_per_epoch;
-	int64_t dropped_samples; /* of each epoch: the incomplete last mini-batch, or beyond --mini-batches */
+	int64_t dropped_samples;  /* of each epoch: the incomplete last mini-batch, or beyond --mini-batches */
 	int64_t rss_before_bytes; /* resident memory of the process before the plan (the data set was open) */
-	const char *not_loaded; /* --partial: one line for each tensor that was not loaded, "" when all were */
+	const char *not_loaded;   /* --partial: one line for each tensor that was not loaded, "" when all were */
 };
 
 /* What one epoch gives. Arrays are owned by the trainer and valid until the next epoch or tp_trainer_free(). */
@@ -49,8 +49,8 @@ struct tp_epoch_result {
 	int64_t minis;
 	int64_t samples;
 	int64_t start_ns, end_ns; /* window: first operation's start, last one's end, on the run's clock */
-	double train_loss;	  /* mean over the epoch's samples, of the forward passes as they ran */
-	double train_top1;	  /* share, 0..1 */
+	double train_loss;        /* mean over the epoch's samples, of the forward passes as they ran */
+	double train_top1;        /* share, 0..1 */
 	bool evaluated;
 	int64_t test_samples;
 	double test_loss, test_top1, test_top5; /* shares 0..1 */
@@ -59,18 +59,18 @@ struct tp_epoch_result {
 	int64_t op_count;
 	const struct tp_message_record *messages;
 	int64_t message_count;
-	int64_t dropped_records; /* records lost to a full ring: figures that need them are void */
+	int64_t dropped_records;               /* records lost to a full ring: figures that need them are void */
 	const struct tp_memory_record *memory; /* one per stage, then one for the process (stage -1) */
 	int32_t memory_count;
-	int64_t rss_bytes; /* resident memory of the process at the end of the epoch */
+	int64_t rss_bytes;              /* resident memory of the process at the end of the epoch */
 	uint64_t allocations_in_window; /* of ours; 0 or a bug */
 };
 
-/* Plan a run. `config`, `policy`, `dataset`, `control` must outlive the trainer. Refuses, with a detail, what cannot work:
- * more stages than blocks, N > batch, a model that does not suit the data, weights that do not fit, ... */
+/* Plan a run. `config`, `policy`, `dataset`, `control` must outlive the trainer. Refuses, with a detail, what cannot
+ * work: more stages than blocks, N > batch, a model that does not suit the data, weights that do not fit, ... */
 enum tp_status tp_trainer_new(const struct tp_run_config *config, const struct tp_policy *policy,
-			      const struct tp_dataset *dataset, struct tp_run_control *control,
-			      struct tp_trainer **trainer);
+                              const struct tp_dataset *dataset, struct tp_run_control *control,
+                              struct tp_trainer **trainer);
 void tp_trainer_free(struct tp_trainer *trainer);
 
 const struct tp_run_info *tp_trainer_info(const struct tp_trainer *trainer);
@@ -81,7 +81,8 @@ const struct tp_stage_info *tp_trainer_stage(const struct tp_trainer *trainer, i
  * `result` still holds what was recorded. */
 enum tp_status tp_trainer_epoch(struct tp_trainer *trainer, struct tp_epoch_result *result);
 
-/* Live weights and running statistics: one tensor by its name, plain order, as double. TP_ERR_INPUT for an unknown name. */
+/* Live weights and running statistics: one tensor by its name, plain order, as double. TP_ERR_INPUT for an unknown
+ * name. */
 enum tp_status tp_trainer_export(struct tp_trainer *trainer, const char *name, double *values, int64_t elements);
 
 /* Write the live weights as safetensors, float32. */

@@ -49,8 +49,7 @@ static bool try_choose(struct tp_worker *worker, void *context)
 static struct tp_observation observe(struct tp_worker *worker)
 {
 	struct tp_crew *crew = worker->crew;
-	struct tp_observation seen =
-		crew->static_order ? planned_op(worker)->seen : tp_board_observe(&crew->board);
+	struct tp_observation seen = crew->static_order ? planned_op(worker)->seen : tp_board_observe(&crew->board);
 	tp_ledger_observe(&worker->ledger, &seen, crew->static_order ? &crew->plan.stamps : &crew->board.stamps);
 	tp_weights_count(&worker->stage.weights, worker->ledger.alive, &worker->stage.memory);
 	return seen;
@@ -68,11 +67,11 @@ static struct tp_activation_slot *slot_for_forward(struct tp_worker *worker, con
 {
 	struct tp_activations *activations = &worker->stage.activations;
 	return action->micro <= 0 ? tp_activations_take(activations, action->mini, &worker->stage.memory)
-				  : tp_activations_of(activations, action->mini);
+	                          : tp_activations_of(activations, action->mini);
 }
 
 static void take_message(struct tp_worker *worker, struct tp_channel *channel, const struct tp_action *action,
-			 struct tp_activation_slot *slot, int64_t start_ns)
+                         struct tp_activation_slot *slot, int64_t start_ns)
 {
 	const struct tp_message *message = tp_channel_peek(channel);
 	TP_CHECK(message && message->mini == action->mini && message->micro == action->micro);
@@ -94,10 +93,10 @@ static void draw_samples(struct tp_worker *worker, struct tp_activation_slot *sl
 	int32_t slice = slice_of(worker, action);
 	int32_t first = tp_slice_first(crew->slicing, slice), count = tp_slice_size(crew->slicing, slice);
 	tp_batch_train(crew->dataset, &crew->order, (action->mini - 1) * crew->slicing.batch + first, count,
-		       worker->staging, NULL);
+	               worker->staging, NULL);
 	unsigned char *input = tp_stage_input_data(stage, slot);
 	stage->ops->upload(stage->device, worker->staging, input + (size_t)first * stage->spec.input.sample_bytes,
-			   count * tp_shape_elements(stage->spec.input.shape));
+	                   count * tp_shape_elements(stage->spec.input.shape));
 }
 
 static void compute_loss(struct tp_worker *worker, struct tp_activation_slot *slot, const struct tp_action *action)
@@ -107,7 +106,7 @@ static void compute_loss(struct tp_worker *worker, struct tp_activation_slot *sl
 	int32_t first = tp_slice_first(crew->slicing, slice), count = tp_slice_size(crew->slicing, slice);
 	struct tp_loss_result loss = {0};
 	tp_batch_train(crew->dataset, &crew->order, (action->mini - 1) * crew->slicing.batch + first, count, NULL,
-		       slot->labels + first);
+	               slot->labels + first);
 	tp_stage_loss(&worker->stage, slot, slice, &loss);
 	worker->loss.loss_sum += loss.loss_sum;
 	worker->loss.top1 += loss.top1;
@@ -115,17 +114,17 @@ static void compute_loss(struct tp_worker *worker, struct tp_activation_slot *sl
 }
 
 static void send(struct tp_worker *worker, struct tp_channel *channel, const struct tp_action *action,
-		 const struct tp_tensor_desc *desc, struct tp_activation_slot *slot, int64_t ready_ns)
+                 const struct tp_tensor_desc *desc, struct tp_activation_slot *slot, int64_t ready_ns)
 {
 	int32_t samples = tp_slice_size(worker->crew->slicing, slice_of(worker, action));
 	struct tp_message message = {
-		.mini = action->mini,
-		.micro = action->micro,
-		.bytes = (int64_t)desc->sample_bytes * samples,
-		/* A pointer is handed over: it is ready, sent and there at one moment. */
-		.ready_ns = ready_ns,
-		.sent_ns = ready_ns,
-		.arrived_ns = ready_ns,
+	        .mini = action->mini,
+	        .micro = action->micro,
+	        .bytes = (int64_t)desc->sample_bytes * samples,
+	        /* A pointer is handed over: it is ready, sent and there at one moment. */
+	        .ready_ns = ready_ns,
+	        .sent_ns = ready_ns,
+	        .arrived_ns = ready_ns,
 	};
 	if (action->kind == TP_OP_F) {
 		message.activation = tp_stage_output_data(&worker->stage, slot);
@@ -136,7 +135,7 @@ static void send(struct tp_worker *worker, struct tp_channel *channel, const str
 }
 
 enum tp_status tp_worker_compute_forward(struct tp_worker *worker, struct tp_activation_slot *slot,
-					 const struct tp_action *action, int32_t version_buffer)
+                                         const struct tp_action *action, int32_t version_buffer)
 {
 	if (worker->index == 0)
 		draw_samples(worker, slot, action);
@@ -185,8 +184,8 @@ static void begin_at_last_stage(struct tp_worker *worker, const struct tp_action
 }
 
 /* Commit point: a mini-batch counts as applied at all stages from the end of its backward at stage 0, when nothing can
- * stop its update any more. Everyone who was promised the version before is known at the same moment, which is what lets
- * the update happen in place. */
+ * stop its update any more. Everyone who was promised the version before is known at the same moment, which is what
+ * lets the update happen in place. */
 static void commit(struct tp_worker *worker)
 {
 	struct tp_crew *crew = worker->crew;
@@ -209,7 +208,7 @@ static void update(struct tp_worker *worker, const struct tp_action *action, con
 	struct tp_update_step step = tp_ledger_update(&worker->ledger);
 	tp_weights_count(&worker->stage.weights, worker->ledger.alive, &worker->stage.memory);
 	tp_stage_update(&worker->stage, step.from_buffer, step.to_buffer, config->lr, config->momentum,
-			config->weight_decay);
+	                config->weight_decay);
 	times.end_ns = run_clock(crew);
 	times.in_place = step.in_place;
 	if (worker->index == 0)
@@ -219,7 +218,7 @@ static void update(struct tp_worker *worker, const struct tp_action *action, con
 }
 
 enum tp_status tp_worker_compute_backward(struct tp_worker *worker, struct tp_activation_slot *slot,
-					  const struct tp_action *action, int32_t version_buffer, bool accumulate)
+                                          const struct tp_action *action, int32_t version_buffer, bool accumulate)
 {
 	int32_t slice = slice_of(worker, action);
 	if (is_last(worker))
@@ -247,7 +246,8 @@ static enum tp_status run_backward(struct tp_worker *worker, const struct tp_act
 	bool last = tp_progress_complete(&worker->progress, action);
 	tp_ledger_end_backward(&worker->ledger, action, last);
 	if (worker->index > 0)
-		send(worker, &crew->workers[worker->index - 1].gradients, action, &stage->spec.input, slot, times.end_ns);
+		send(worker, &crew->workers[worker->index - 1].gradients, action, &stage->spec.input, slot,
+		     times.end_ns);
 	tp_worker_record_op(worker, action, &times);
 	if (!last)
 		return TP_OK;

@@ -22,9 +22,9 @@ struct tp_worker {
 	struct tp_waiter waiter;
 	struct tp_channel activations; /* from the stage before; unused at stage 0 */
 	struct tp_channel gradients;   /* from the stage after; unused at the last stage */
-	float *staging;		       /* stage 0: a mini-batch of samples as the data set gives them */
-	int64_t planned;	       /* static order: operations taken from the plan */
-	int64_t idle_since_ns;	       /* end of the latest operation */
+	float *staging;                /* stage 0: a mini-batch of samples as the data set gives them */
+	int64_t planned;               /* static order: operations taken from the plan */
+	int64_t idle_since_ns;         /* end of the latest operation */
 	/* of the epoch */
 	int64_t first_start_ns, last_end_ns;
 	struct tp_loss_result loss; /* last stage: summed over the forwards */
@@ -66,15 +66,15 @@ void tp_worker_begin_epoch(struct tp_worker *worker);
  * crew then. */
 void tp_worker_epoch(struct tp_worker *worker);
 
-/* The arithmetic of an operation, without choosing, messages and records: samples drawn at stage 0, loss and its gradient at
- * the last. Also how an operation is measured by itself. */
+/* The arithmetic of an operation, without choosing, messages and records: samples drawn at stage 0, loss and its
+ * gradient at the last. Also how an operation is measured by itself. */
 enum tp_status tp_worker_compute_forward(struct tp_worker *worker, struct tp_activation_slot *slot,
-					 const struct tp_action *action, int32_t version_buffer);
+                                         const struct tp_action *action, int32_t version_buffer);
 enum tp_status tp_worker_compute_backward(struct tp_worker *worker, struct tp_activation_slot *slot,
-					  const struct tp_action *action, int32_t version_buffer, bool accumulate);
+                                          const struct tp_action *action, int32_t version_buffer, bool accumulate);
 
-/* Wait on the worker's own thread until `ready` says so; it is asked again whenever a neighbour has sent something. Fails
- * when the run was stopped (TP_ERR_INTERRUPTED), another stage failed (TP_ERR_ABORTED) or --timeout is over
+/* Wait on the worker's own thread until `ready` says so; it is asked again whenever a neighbour has sent something.
+ * Fails when the run was stopped (TP_ERR_INTERRUPTED), another stage failed (TP_ERR_ABORTED) or --timeout is over
  * (TP_ERR_TIMEOUT). */
 typedef bool tp_worker_ready(struct tp_worker *worker, void *context);
 enum tp_status tp_worker_wait(struct tp_worker *worker, tp_worker_ready *ready, void *context);

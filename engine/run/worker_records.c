@@ -10,20 +10,20 @@ void tp_worker_record_op(struct tp_worker *worker, const struct tp_action *actio
 	if (!record)
 		return;
 	*record = (struct tp_op_record){
-		.start_ns = times->start_ns,
-		.end_ns = times->end_ns,
-		.mini = crew->minis_before + action->mini,
-		.version_read = crew->minis_before + times->read,
-		.version_live = crew->minis_before + times->live,
-		.version_committed = crew->minis_before + times->seen.committed,
-		.version_forward = crew->minis_before + times->oldest_forward,
-		.epoch = crew->epoch,
-		.micro = action->micro,
-		.samples = tp_slice_size(crew->slicing, crew->slicing.count == 1 ? TP_WHOLE : action->micro),
-		.stage = (int16_t)worker->index,
-		.kind = (int16_t)action->kind,
-		.versions_alive = (int16_t)worker->ledger.alive,
-		.in_place = times->in_place,
+	        .start_ns = times->start_ns,
+	        .end_ns = times->end_ns,
+	        .mini = crew->minis_before + action->mini,
+	        .version_read = crew->minis_before + times->read,
+	        .version_live = crew->minis_before + times->live,
+	        .version_committed = crew->minis_before + times->seen.committed,
+	        .version_forward = crew->minis_before + times->oldest_forward,
+	        .epoch = crew->epoch,
+	        .micro = action->micro,
+	        .samples = tp_slice_size(crew->slicing, crew->slicing.count == 1 ? TP_WHOLE : action->micro),
+	        .stage = (int16_t)worker->index,
+	        .kind = (int16_t)action->kind,
+	        .versions_alive = (int16_t)worker->ledger.alive,
+	        .in_place = times->in_place,
 	};
 }
 
@@ -35,18 +35,18 @@ void tp_worker_record_message(struct tp_worker *worker, const struct tp_message 
 		return;
 	bool gradient = message->activation == NULL;
 	*record = (struct tp_message_record){
-		.ready_ns = message->ready_ns,
-		.sent_ns = message->sent_ns,
-		.arrived_ns = message->arrived_ns,
-		/* The stage waited since its latest operation, unless the message was there first. */
-		.wanted_ns = message->arrived_ns > worker->idle_since_ns ? worker->idle_since_ns : taken_ns,
-		.bytes = message->bytes,
-		.mini = crew->minis_before + message->mini,
-		.micro = message->micro,
-		.epoch = crew->epoch,
-		.from_stage = (int16_t)(gradient ? worker->index + 1 : worker->index - 1),
-		.to_stage = (int16_t)worker->index,
-		.is_gradient = gradient,
-		.handed_over = 1,
+	        .ready_ns = message->ready_ns,
+	        .sent_ns = message->sent_ns,
+	        .arrived_ns = message->arrived_ns,
+	        /* The stage waited since its latest operation, unless the message was there first. */
+	        .wanted_ns = message->arrived_ns > worker->idle_since_ns ? worker->idle_since_ns : taken_ns,
+	        .bytes = message->bytes,
+	        .mini = crew->minis_before + message->mini,
+	        .micro = message->micro,
+	        .epoch = crew->epoch,
+	        .from_stage = (int16_t)(gradient ? worker->index + 1 : worker->index - 1),
+	        .to_stage = (int16_t)worker->index,
+	        .is_gradient = gradient,
+	        .handed_over = 1,
 	};
 }

@@ -8,10 +8,10 @@
 struct tp_op_times {
 	int64_t start_ns, end_ns;
 	struct tp_observation seen;
-	int64_t live;		/* version, when it started */
-	int64_t read;		/* version */
+	int64_t live;           /* version, when it started */
+	int64_t read;           /* version */
 	int64_t oldest_forward; /* version, for a backward */
-	bool in_place;		/* of an update */
+	bool in_place;          /* of an update */
 };
 
 void tp_worker_record_op(struct tp_worker *worker, const struct tp_action *action, const struct tp_op_times *times);

@@ -1,6 +1,5 @@
 #include "engine/schedule/grid.h"
 
-
 #include "engine/base/memory.h"
 #include "engine/schedule/simulator.h"
 
@@ -52,8 +51,8 @@ static enum tp_status draw(void *context, const struct tp_sim_op *op)
 enum tp_status tp_grid_text(const struct tp_pipeline *pipeline, struct tp_text *text)
 {
 	struct grid grid = {
-		.lines = tp_alloc_array((size_t)pipeline->stages, sizeof *grid.lines),
-		.slots = tp_alloc_array((size_t)pipeline->stages, sizeof *grid.slots),
+	        .lines = tp_alloc_array((size_t)pipeline->stages, sizeof *grid.lines),
+	        .slots = tp_alloc_array((size_t)pipeline->stages, sizeof *grid.slots),
 	};
 	struct tp_sim_summary summary = {0};
 	enum tp_status status = TP_ERR_NOMEM;

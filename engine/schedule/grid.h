@@ -1,5 +1,5 @@
-/* A schedule drawn with characters: one line per stage, one token per slot, parted by one space. `.` idle, `1A` forward of
- * micro-batch A of mini-batch 1, `1` backward of a whole mini-batch, `1a` backward of one micro-batch. */
+/* A schedule drawn with characters: one line per stage, one token per slot, parted by one space. `.` idle, `1A` forward
+ * of micro-batch A of mini-batch 1, `1` backward of a whole mini-batch, `1a` backward of one micro-batch. */
 #ifndef TP_ENGINE_SCHEDULE_GRID_H
 #define TP_ENGINE_SCHEDULE_GRID_H
 

@@ -14,8 +14,8 @@ enum tp_unit { TP_UNIT_MICRO, TP_UNIT_MINI };
 
 /* Which version of a stage's weights an operation reads. */
 enum tp_reads {
-	TP_READS_LIVE,	    /* the stage's newest */
-	TP_READS_TAG,	    /* the version the micro-batch was stamped with when it entered stage 0 */
+	TP_READS_LIVE,      /* the stage's newest */
+	TP_READS_TAG,       /* the version the micro-batch was stamped with when it entered stage 0 */
 	TP_READS_STASHED,   /* backward: what its own forward read at this stage */
 	TP_READS_COMMITTED, /* backward: the newest version applied at all stages when it started at the last stage */
 };

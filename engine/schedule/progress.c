@@ -26,14 +26,14 @@ void tp_progress_init(struct tp_progress *progress, const struct tp_pipeline *pi
 {
 	const struct tp_policy *policy = pipeline->policy;
 	*progress = (struct tp_progress){
-		.policy = policy,
-		.stage = stage,
-		.stages = pipeline->stages,
-		.forwards_per_mini = tp_forwards_per_mini(policy, pipeline->micro_batches),
-		.backwards_per_mini = tp_backwards_per_mini(policy, pipeline->micro_batches),
-		.minis = pipeline->minis,
-		.mini_limit = tp_limit_value(policy->mini_limit, stage, pipeline->stages),
-		.micro_limit = tp_limit_value(policy->micro_limit, stage, pipeline->stages),
+	        .policy = policy,
+	        .stage = stage,
+	        .stages = pipeline->stages,
+	        .forwards_per_mini = tp_forwards_per_mini(policy, pipeline->micro_batches),
+	        .backwards_per_mini = tp_backwards_per_mini(policy, pipeline->micro_batches),
+	        .minis = pipeline->minis,
+	        .mini_limit = tp_limit_value(policy->mini_limit, stage, pipeline->stages),
+	        .micro_limit = tp_limit_value(policy->micro_limit, stage, pipeline->stages),
 	};
 	if (stage == 0) /* the samples are always there */
 		progress->forwards_arrived = pipeline->minis * progress->forwards_per_mini;
@@ -59,10 +59,10 @@ static struct tp_action next_forward(const struct tp_progress *progress)
 {
 	int64_t done = progress->forwards_done;
 	return (struct tp_action){
-		.kind = TP_OP_F,
-		.mini = done / progress->forwards_per_mini + 1,
-		.micro = progress->policy->forward_unit == TP_UNIT_MICRO ? (int32_t)(done % progress->forwards_per_mini)
-									 : TP_WHOLE,
+	        .kind = TP_OP_F,
+	        .mini = done / progress->forwards_per_mini + 1,
+	        .micro = progress->policy->forward_unit == TP_UNIT_MICRO ? (int32_t)(done % progress->forwards_per_mini)
+	                                                                 : TP_WHOLE,
 	};
 }
 
@@ -72,8 +72,8 @@ static struct tp_action next_backward(const struct tp_progress *progress)
 	struct tp_action action = {.kind = TP_OP_B, .mini = done / progress->backwards_per_mini + 1, .micro = TP_WHOLE};
 	if (progress->policy->backward_unit == TP_UNIT_MICRO) {
 		int32_t position = (int32_t)(done % progress->backwards_per_mini);
-		action.micro = progress->policy->backward_reversed ? progress->backwards_per_mini - 1 - position
-								   : position;
+		action.micro =
+		        progress->policy->backward_reversed ? progress->backwards_per_mini - 1 - position : position;
 	}
 	return action;
 }
@@ -85,9 +85,8 @@ static bool backward_ready(const struct tp_progress *progress, const struct tp_a
 	if (progress->stage < progress->stages - 1)
 		return progress->backwards_done < progress->backwards_arrived;
 	/* The last stage starts a backward from its own forwards. */
-	int64_t needed = backward->micro == TP_WHOLE
-				 ? backward->mini * progress->forwards_per_mini
-				 : tp_forward_index(backward, progress->forwards_per_mini) + 1;
+	int64_t needed = backward->micro == TP_WHOLE ? backward->mini * progress->forwards_per_mini
+	                                             : tp_forward_index(backward, progress->forwards_per_mini) + 1;
 	return progress->forwards_done >= needed;
 }
 
@@ -95,12 +94,12 @@ bool tp_progress_view(const struct tp_progress *progress, struct tp_view *view)
 {
 	int64_t minis_begun = (progress->forwards_done + progress->forwards_per_mini - 1) / progress->forwards_per_mini;
 	*view = (struct tp_view){
-		.stage = progress->stage,
-		.stages = progress->stages,
-		.in_flight_mini = minis_begun - progress->backwards_done / progress->backwards_per_mini,
-		.in_flight_micro = progress->forwards_done - micros_retired(progress),
-		.forward = next_forward(progress),
-		.backward = next_backward(progress),
+	        .stage = progress->stage,
+	        .stages = progress->stages,
+	        .in_flight_mini = minis_begun - progress->backwards_done / progress->backwards_per_mini,
+	        .in_flight_micro = progress->forwards_done - micros_retired(progress),
+	        .forward = next_forward(progress),
+	        .backward = next_backward(progress),
 	};
 	view->forward_ready = forward_ready(progress, view);
 	view->backward_ready = backward_ready(progress, &view->backward);

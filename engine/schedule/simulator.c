@@ -109,7 +109,8 @@ static void start_backward(struct sim *sim, struct sim_stage *stage)
 	op->stamp = stage->ledger.uses_stamps ? op->version_read : -1;
 }
 
-/* Let a free stage start what the policy prefers. `seen` is the board as it was before any stage chose at this moment. */
+/* Let a free stage start what the policy prefers. `seen` is the board as it was before any stage chose at this moment.
+ */
 static void choose(struct sim *sim, int32_t index, const struct tp_observation *seen)
 {
 	struct sim_stage *stage = &sim->stages[index];
@@ -119,12 +120,12 @@ static void choose(struct sim *sim, int32_t index, const struct tp_observation *
 	struct tp_action action = tp_policy_pick(sim->pipeline.policy, &view);
 	tp_ledger_observe(&stage->ledger, seen, &sim->stamps);
 	stage->running = (struct tp_sim_op){
-		.stage = index,
-		.action = action,
-		.start = sim->now,
-		.seen = *seen,
-		.version_live = stage->ledger.live,
-		.stamp = -1,
+	        .stage = index,
+	        .action = action,
+	        .start = sim->now,
+	        .seen = *seen,
+	        .version_live = stage->ledger.live,
+	        .stamp = -1,
 	};
 	if (action.kind == TP_OP_F)
 		start_forward(sim, stage);
@@ -156,7 +157,8 @@ static void finish_backward(struct sim *sim, struct sim_stage *stage)
 	tp_ledger_end_backward(&stage->ledger, &op->action, op->updates);
 	op->seen_at_end = sim->board;
 	if (op->updates) {
-		/* Stage 0 commits with its update: a stamp given while this backward ran may still name the old version. */
+		/* Stage 0 commits with its update: a stamp given while this backward ran may still name the old
+		 * version. */
 		if (op->stage == 0)
 			tp_ledger_observe(&stage->ledger, &op->seen_at_end, &sim->stamps);
 		op->update_in_place = tp_ledger_update(&stage->ledger).in_place;
@@ -190,10 +192,10 @@ static enum tp_status check_finished(const struct sim *sim)
 		const struct tp_progress *progress = &sim->stages[s].progress;
 		if (!tp_progress_finished(progress))
 			return tp_fail(TP_ERR_INPUT,
-				       "schedule '%s' stands still: stage %d has done %lld forwards and %lld backwards "
-				       "of %lld mini-batches and nothing is ready",
-				       sim->pipeline.policy->name, s, (long long)progress->forwards_done,
-				       (long long)progress->backwards_done, (long long)progress->minis);
+			               "schedule '%s' stands still: stage %d has done %lld forwards and %lld backwards "
+			               "of %lld mini-batches and nothing is ready",
+			               sim->pipeline.policy->name, s, (long long)progress->forwards_done,
+			               (long long)progress->backwards_done, (long long)progress->minis);
 	}
 	return TP_OK;
 }
@@ -240,7 +242,7 @@ static enum tp_status sim_init(struct sim *sim)
 }
 
 enum tp_status tp_simulate(const struct tp_pipeline *pipeline, const struct tp_stage_cost *costs, tp_sim_sink *sink,
-			   void *context, struct tp_sim_summary *summary)
+                           void *context, struct tp_sim_summary *summary)
 {
 	*summary = (struct tp_sim_summary){0};
 	struct sim sim = {.pipeline = *pipeline, .costs = costs, .summary = summary};

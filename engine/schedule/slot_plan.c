@@ -13,9 +13,9 @@ static enum tp_status lay_out(void *context, const struct tp_sim_op *op)
 	struct layout *layout = context;
 	struct tp_slot_plan *plan = layout->plan;
 	plan->ops[op->stage * plan->ops_per_stage + layout->filled[op->stage]++] = (struct tp_planned_op){
-		.action = op->action,
-		.seen = op->seen,
-		.seen_at_end = op->seen_at_end,
+	        .action = op->action,
+	        .seen = op->seen,
+	        .seen_at_end = op->seen_at_end,
 	};
 	if (op->stage == 0 && op->action.kind == TP_OP_F)
 		plan->stamps.tags[tp_forward_index(&op->action, layout->forwards_per_mini)] = op->version_read;
@@ -29,9 +29,9 @@ enum tp_status tp_slot_plan_init(struct tp_slot_plan *plan, const struct tp_pipe
 	int32_t forwards = tp_forwards_per_mini(pipeline->policy, pipeline->micro_batches);
 	int32_t backwards = tp_backwards_per_mini(pipeline->policy, pipeline->micro_batches);
 	*plan = (struct tp_slot_plan){
-		.stages = pipeline->stages,
-		.ops_per_stage = pipeline->minis * (forwards + backwards),
-		.stamps = {.tag_mask = INT64_MAX, .stamp_mask = INT64_MAX},
+	        .stages = pipeline->stages,
+	        .ops_per_stage = pipeline->minis * (forwards + backwards),
+	        .stamps = {.tag_mask = INT64_MAX, .stamp_mask = INT64_MAX},
 	};
 	plan->ops = tp_alloc_array((size_t)(plan->stages * plan->ops_per_stage), sizeof *plan->ops);
 	plan->stamps.tags = tp_alloc_array((size_t)(pipeline->minis * forwards), sizeof *plan->stamps.tags);

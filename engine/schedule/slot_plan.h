@@ -14,9 +14,9 @@ struct tp_planned_op {
 
 struct tp_slot_plan {
 	int32_t stages;
-	int64_t ops_per_stage; /* the same for all */
-	struct tp_planned_op *ops; /* stage s at [s * ops_per_stage] */
-	struct tp_stamps stamps;   /* whole arrays, not rings */
+	int64_t ops_per_stage;       /* the same for all */
+	struct tp_planned_op *ops;   /* stage s at [s * ops_per_stage] */
+	struct tp_stamps stamps;     /* whole arrays, not rings */
 	int32_t *versions_alive_max; /* per stage */
 };
 

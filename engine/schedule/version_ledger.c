@@ -14,8 +14,8 @@ int32_t tp_ledger_buffer_bound(const struct tp_pipeline *pipeline, int32_t stage
 {
 	const struct tp_policy *policy = pipeline->policy;
 	bool shared = policy->forward_reads == TP_READS_TAG || policy->backward_reads == TP_READS_COMMITTED;
-	/* With m mini-batches in flight at stage 0, a tag or stamp that a later operation here can carry while mini-batch i is
-	 * applied is at least i - m, as is the committed version. With version i itself: m + 1. */
+	/* With m mini-batches in flight at stage 0, a tag or stamp that a later operation here can carry while
+	 * mini-batch i is applied is at least i - m, as is the committed version. With version i itself: m + 1. */
 	if (shared)
 		return (int32_t)tp_minis_in_flight(pipeline, 0) + 1;
 	/* What the other mini-batches in flight here have stashed, and the new version. */
@@ -33,16 +33,16 @@ enum tp_status tp_ledger_init(struct tp_version_ledger *ledger, const struct tp_
 	int64_t minis = tp_ring_size(tp_minis_in_flight(pipeline, 0) + 1);
 	int64_t forwards = tp_ring_size(minis * per_mini);
 	*ledger = (struct tp_version_ledger){
-		.policy = policy,
-		.stage = stage,
-		.stages = pipeline->stages,
-		.forwards_per_mini = per_mini,
-		.uses_tags = policy->forward_reads == TP_READS_TAG,
-		.uses_stamps = policy->backward_reads == TP_READS_COMMITTED,
-		.version_mask = versions - 1,
-		.forward_mask = forwards - 1,
-		.mini_mask = minis - 1,
-		.buffer_count = bound,
+	        .policy = policy,
+	        .stage = stage,
+	        .stages = pipeline->stages,
+	        .forwards_per_mini = per_mini,
+	        .uses_tags = policy->forward_reads == TP_READS_TAG,
+	        .uses_stamps = policy->backward_reads == TP_READS_COMMITTED,
+	        .version_mask = versions - 1,
+	        .forward_mask = forwards - 1,
+	        .mini_mask = minis - 1,
+	        .buffer_count = bound,
 	};
 	ledger->uses_floor = stage > 0 && (ledger->uses_tags || ledger->uses_stamps);
 	ledger->references = tp_alloc_array((size_t)versions, sizeof *ledger->references);
@@ -103,7 +103,7 @@ static void drop(struct tp_version_ledger *ledger, int64_t version)
 }
 
 void tp_ledger_observe(struct tp_version_ledger *ledger, const struct tp_observation *now,
-		       const struct tp_stamps *stamps)
+                       const struct tp_stamps *stamps)
 {
 	/* Holds first, so that a version both named and overtaken in the meantime survives. */
 	if (ledger->uses_tags && ledger->stage > 0) {

@@ -1,12 +1,12 @@
 /* The weight versions of one stage: which exist, who will still read them, which buffer holds each.
  *
- * Version k is the stage's weights after k updates. A version is alive while it is referenced; the references are exactly
- * the reasons of the retention rule: it is the live version; or it is not older than the committed version, so that a tag or
- * stamp given later may name it (only under policies that use tags or stamps, and never at stage 0, whose live version is
- * the committed one); or a forward that has entered the pipeline carries it as its tag and has not finished here; or a
- * backward that has started will read it here. When the last reference goes, its buffer returns to the pool at once.
- * References that depend on what other stages did are taken and dropped when the stage looks (tp_ledger_observe), at the
- * boundary of its own operations.
+ * Version k is the stage's weights after k updates. A version is alive while it is referenced; the references are
+ * exactly the reasons of the retention rule: it is the live version; or it is not older than the committed version, so
+ * that a tag or stamp given later may name it (only under policies that use tags or stamps, and never at stage 0, whose
+ * live version is the committed one); or a forward that has entered the pipeline carries it as its tag and has not
+ * finished here; or a backward that has started will read it here. When the last reference goes, its buffer returns to
+ * the pool at once. References that depend on what other stages did are taken and dropped when the stage looks
+ * (tp_ledger_observe), at the boundary of its own operations.
  *
  * Numbers are relative to the epoch: version 0 is what the epoch started from. The pipeline drains at the end of an
  * epoch, so nothing else survives it. The ledger holds numbers only; engine/state has the buffers. */
@@ -52,8 +52,8 @@ struct tp_version_ledger {
 	int64_t *backward_version;
 };
 
-/* Versions that a stage may have to hold at once whatever the timing, hence buffers to set aside. The buffers in use are
- * always the lowest: a stage that never holds more than n versions never touches buffer n. */
+/* Versions that a stage may have to hold at once whatever the timing, hence buffers to set aside. The buffers in use
+ * are always the lowest: a stage that never holds more than n versions never touches buffer n. */
 int32_t tp_ledger_buffer_bound(const struct tp_pipeline *pipeline, int32_t stage);
 
 /* Allocates its rings; TP_ERR_NOMEM. Release with tp_ledger_release(). */
@@ -66,7 +66,7 @@ void tp_ledger_begin_epoch(struct tp_version_ledger *ledger);
 /* Look at what other stages did since the last look: take references that new tags and stamps call for, drop those of
  * versions that no later tag or stamp can name. */
 void tp_ledger_observe(struct tp_version_ledger *ledger, const struct tp_observation *now,
-		       const struct tp_stamps *stamps);
+                       const struct tp_stamps *stamps);
 
 /* Version that forward number `index` of the epoch reads here. At stage 0 this is also its tag, to be published. */
 int64_t tp_ledger_begin_forward(struct tp_version_ledger *ledger, int64_t index);

@@ -1,14 +1,14 @@
 #include "engine/state/activations.h"
 
 enum tp_status tp_activations_init(struct tp_activations *activations, int32_t count, size_t slot_bytes,
-				   size_t message_bytes, int32_t labels, struct tp_memory_ledger *memory)
+                                   size_t message_bytes, int32_t labels, struct tp_memory_ledger *memory)
 {
 	size_t label_bytes = (size_t)labels * sizeof(int32_t);
 	size_t one = tp_align_up(slot_bytes) + tp_align_up(message_bytes) + tp_align_up(label_bytes);
 	*activations = (struct tp_activations){
-		.count = count,
-		.slot_bytes = slot_bytes + label_bytes,
-		.message_bytes = message_bytes,
+	        .count = count,
+	        .slot_bytes = slot_bytes + label_bytes,
+	        .message_bytes = message_bytes,
 	};
 	activations->slots = tp_alloc_array((size_t)count, sizeof *activations->slots);
 	if (!activations->slots || tp_arena_init(&activations->arena, one * (size_t)count) != TP_OK) {
@@ -39,7 +39,7 @@ static struct tp_activation_slot *slot_at(struct tp_activations *activations, in
 }
 
 struct tp_activation_slot *tp_activations_take(struct tp_activations *activations, int64_t mini,
-					       struct tp_memory_ledger *memory)
+                                               struct tp_memory_ledger *memory)
 {
 	struct tp_activation_slot *slot = slot_at(activations, mini);
 	TP_CHECK(slot->mini == 0);

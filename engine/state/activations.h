@@ -1,6 +1,6 @@
 /* Activation slots: one per mini-batch in flight at a stage. A slot is one buffer that holds every value the backward
- * will need, for all M samples; the micro-batches write into its slices. Mini-batches enter and leave in order, so slots
- * are a ring. */
+ * will need, for all M samples; the micro-batches write into its slices. Mini-batches enter and leave in order, so
+ * slots are a ring. */
 #ifndef TP_ENGINE_STATE_ACTIVATIONS_H
 #define TP_ENGINE_STATE_ACTIVATIONS_H
 
@@ -8,12 +8,12 @@
 #include "profiler/memory_ledger.h"
 
 struct tp_activation_slot {
-	unsigned char *base;	     /* values and saved areas, at the offsets of the stage's layout */
-	void *output_gradient;	     /* message from downstream: gradient of the stage's output, M samples */
-	const void *input;	     /* upstream's buffer of this mini-batch; at stage 0 in `base` */
-	void *input_gradient;	     /* upstream's buffer for the gradient; NULL at stage 0 */
-	int32_t *labels;	     /* last stage: M labels, else NULL */
-	int64_t mini;		     /* the mini-batch that holds it, 0 when free */
+	unsigned char *base;   /* values and saved areas, at the offsets of the stage's layout */
+	void *output_gradient; /* message from downstream: gradient of the stage's output, M samples */
+	const void *input;     /* upstream's buffer of this mini-batch; at stage 0 in `base` */
+	void *input_gradient;  /* upstream's buffer for the gradient; NULL at stage 0 */
+	int32_t *labels;       /* last stage: M labels, else NULL */
+	int64_t mini;          /* the mini-batch that holds it, 0 when free */
 };
 
 struct tp_activations {
@@ -25,12 +25,12 @@ struct tp_activations {
 
 /* `count` slots. Release with tp_activations_release(); safe after a failure. */
 enum tp_status tp_activations_init(struct tp_activations *activations, int32_t count, size_t slot_bytes,
-				   size_t message_bytes, int32_t labels, struct tp_memory_ledger *memory);
+                                   size_t message_bytes, int32_t labels, struct tp_memory_ledger *memory);
 void tp_activations_release(struct tp_activations *activations);
 
 /* The slot of a mini-batch: taken by its first forward, given back by its last backward. */
 struct tp_activation_slot *tp_activations_take(struct tp_activations *activations, int64_t mini,
-					       struct tp_memory_ledger *memory);
+                                               struct tp_memory_ledger *memory);
 struct tp_activation_slot *tp_activations_of(struct tp_activations *activations, int64_t mini);
 void tp_activations_give_back(struct tp_activations *activations, int64_t mini, struct tp_memory_ledger *memory);
 

@@ -1,14 +1,14 @@
 #include "engine/state/weights.h"
 
 enum tp_status tp_weights_init(struct tp_weights *weights, size_t params_bytes, size_t state_bytes, int32_t buffers,
-			       struct tp_memory_ledger *memory)
+                               struct tp_memory_ledger *memory)
 {
 	size_t one = tp_align_up(params_bytes);
 	*weights = (struct tp_weights){
-		.params_bytes = params_bytes,
-		.state_bytes = state_bytes,
-		.buffer_count = buffers,
-		.versions_counted = 1,
+	        .params_bytes = params_bytes,
+	        .state_bytes = state_bytes,
+	        .buffer_count = buffers,
+	        .versions_counted = 1,
 	};
 	weights->buffer = tp_alloc_array((size_t)buffers, sizeof *weights->buffer);
 	if (!weights->buffer ||

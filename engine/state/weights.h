@@ -1,6 +1,6 @@
-/* The parameter memory of one stage: a pool of equal buffers, each one version of all its trainable tensors in the kernels'
- * layout, and one buffer each for gradient and momentum; running statistics, which have no versions, beside them. Which
- * buffer holds which version is the version ledger's business; no buffer is ever copied. */
+/* The parameter memory of one stage: a pool of equal buffers, each one version of all its trainable tensors in the
+ * kernels' layout, and one buffer each for gradient and momentum; running statistics, which have no versions, beside
+ * them. Which buffer holds which version is the version ledger's business; no buffer is ever copied. */
 #ifndef TP_ENGINE_STATE_WEIGHTS_H
 #define TP_ENGINE_STATE_WEIGHTS_H
 
@@ -15,13 +15,14 @@ struct tp_weights {
 	void *gradient;
 	void *momentum;
 	void *state;
-	bool stepped; /* momentum holds something */
+	bool stepped;             /* momentum holds something */
 	int32_t versions_counted; /* versions that the memory ledger knows of, the live one included */
 };
 
-/* Reserve everything and count what is in use from now on in `memory`. Release with tp_weights_release(); safe after a failure. */
+/* Reserve everything and count what is in use from now on in `memory`. Release with tp_weights_release(); safe after a
+ * failure. */
 enum tp_status tp_weights_init(struct tp_weights *weights, size_t params_bytes, size_t state_bytes, int32_t buffers,
-			       struct tp_memory_ledger *memory);
+                               struct tp_memory_ledger *memory);
 void tp_weights_release(struct tp_weights *weights);
 
 /* Tell the memory ledger how many versions are alive now. */

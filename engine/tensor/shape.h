@@ -1,6 +1,6 @@
-/* Shapes of one sample, and tensors as the engine sees them: a batch of samples, outermost dimension N, in a layout that
- * only the device understands. The samples of a batch lie one after another, `sample_bytes` apart, in every layout; so
- * the slice that starts at sample k of a mini-batch buffer is the pointer base + k * sample_bytes. */
+/* Shapes of one sample, and tensors as the engine sees them: a batch of samples, outermost dimension N, in a layout
+ * that only the device understands. The samples of a batch lie one after another, `sample_bytes` apart, in every
+ * layout; so the slice that starts at sample k of a mini-batch buffer is the pointer base + k * sample_bytes. */
 #ifndef TP_ENGINE_TENSOR_SHAPE_H
 #define TP_ENGINE_TENSOR_SHAPE_H
 

@@ -5,8 +5,8 @@
 enum tp_status tp_board_init(struct tp_board *board, int64_t tags, int64_t minis)
 {
 	board->stamps = (struct tp_stamps){
-		.tag_mask = tp_ring_size(tags) - 1,
-		.stamp_mask = tp_ring_size(minis) - 1,
+	        .tag_mask = tp_ring_size(tags) - 1,
+	        .stamp_mask = tp_ring_size(minis) - 1,
 	};
 	board->stamps.tags = tp_alloc_array((size_t)board->stamps.tag_mask + 1, sizeof *board->stamps.tags);
 	board->stamps.stamps = tp_alloc_array((size_t)board->stamps.stamp_mask + 1, sizeof *board->stamps.stamps);

@@ -1,9 +1,9 @@
 /* What all stages of a run share without latency: the committed version, and the tags and stamps that were given.
  * Stage 0 writes tags and commits, the last stage writes stamps, everyone reads.
  *
- * A stamp is the committed version at the moment it is given, and from then on keeps that version alive at every stage; so
- * giving a stamp and committing exclude each other (the mutex), and readers load `committed` first: who sees a commit also
- * sees every stamp and tag given before it, and never gives up a version that one of them names. */
+ * A stamp is the committed version at the moment it is given, and from then on keeps that version alive at every stage;
+ * so giving a stamp and committing exclude each other (the mutex), and readers load `committed` first: who sees a
+ * commit also sees every stamp and tag given before it, and never gives up a version that one of them names. */
 #ifndef TP_ENGINE_TRANSPORT_BOARD_H
 #define TP_ENGINE_TRANSPORT_BOARD_H
 

@@ -1,6 +1,6 @@
-/* A bounded queue of messages with one sending and one receiving thread, between neighbouring stages and in one direction.
- * Between threads a message hands a pointer over: the buffer stays its owner's until the answer (the gradient for an
- * activation) has come back, which the in-flight limit bounds; nothing is copied. */
+/* A bounded queue of messages with one sending and one receiving thread, between neighbouring stages and in one
+ * direction. Between threads a message hands a pointer over: the buffer stays its owner's until the answer (the
+ * gradient for an activation) has come back, which the in-flight limit bounds; nothing is copied. */
 #ifndef TP_ENGINE_TRANSPORT_CHANNEL_H
 #define TP_ENGINE_TRANSPORT_CHANNEL_H
 
@@ -16,7 +16,7 @@ struct tp_message {
 	int32_t micro; /* or TP_WHOLE */
 	int64_t bytes;
 	const void *activation; /* downstream: the sender's mini-batch buffer of its output, first sample */
-	void *gradient;		/* downstream: where the receiver is to write the gradient of all of it */
+	void *gradient;         /* downstream: where the receiver is to write the gradient of all of it */
 	int64_t ready_ns, sent_ns, arrived_ns; /* on the run's clock */
 };
 

@@ -1,6 +1,6 @@
 /* How a stage's thread waits for its neighbours: it spins for a moment, in which most waits on an idle core end, then
- * parks. Whoever gives it something to do signals. The signal is a counter read before looking for work, so that a signal
- * between looking and parking is never lost. */
+ * parks. Whoever gives it something to do signals. The signal is a counter read before looking for work, so that a
+ * signal between looking and parking is never lost. */
 #ifndef TP_ENGINE_TRANSPORT_WAITER_H
 #define TP_ENGINE_TRANSPORT_WAITER_H
 
@@ -14,7 +14,7 @@
 struct tp_waiter {
 	_Atomic uint32_t signals;
 	_Atomic uint32_t parked; /* 0 or 1 */
-	pthread_mutex_t mutex;	 /* held only to park and to wake a parked thread */
+	pthread_mutex_t mutex;   /* held only to park and to wake a parked thread */
 	pthread_cond_t wake;
 	int64_t spin_ns; /* 0: park at once, for when there are more stages than cores */
 };
@@ -31,7 +31,8 @@ static inline uint32_t tp_waiter_count(struct tp_waiter *waiter)
 	return atomic_load(&waiter->signals);
 }
 
-/* Block the owning thread until the count differs from `count` or the clock passes `deadline_ns`; false at the deadline. */
+/* Block the owning thread until the count differs from `count` or the clock passes `deadline_ns`; false at the
+ * deadline. */
 bool tp_waiter_wait(struct tp_waiter *waiter, uint32_t count, int64_t deadline_ns);
 
 #endif

@@ -1,5 +1,5 @@
-/* The engine against the oracle: final weights of the `mlp` on the reference device under static order, for every schedule,
- * W and N, over two epochs, with momentum, weight decay, shuffling and uneven micro-batches. */
+/* The engine against the oracle: final weights of the `mlp` on the reference device under static order, for every
+ * schedule, W and N, over two epochs, with momentum, weight decay, shuffling and uneven micro-batches. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -74,24 +74,24 @@ static void check(const char *schedule, const char *backward_version, int32_t st
 	assert_true(samples && labels && expected);
 	draw_samples(dataset, config.seed, samples, labels);
 	struct oracle_plan *plan = oracle_plan_new(&(struct oracle_pipeline){
-		.schedule = schedule,
-		.backward_version = backward_version,
-		.stages = stages,
-		.micro_batches = n,
-		.mini_batches = MINIS,
-		.epochs = EPOCHS,
+	        .schedule = schedule,
+	        .backward_version = backward_version,
+	        .stages = stages,
+	        .micro_batches = n,
+	        .mini_batches = MINIS,
+	        .epochs = EPOCHS,
 	});
 	assert_non_null(plan);
 	struct oracle_training training = {
-		.mlp = {{inputs, HIDDEN, HIDDEN, HIDDEN, dataset->classes}},
-		.blocks = blocks[stages],
-		.batch = BATCH,
-		.lr = config.lr,
-		.momentum = config.momentum,
-		.weight_decay = config.weight_decay,
-		.weights = start,
-		.samples = samples,
-		.labels = labels,
+	        .mlp = {{inputs, HIDDEN, HIDDEN, HIDDEN, dataset->classes}},
+	        .blocks = blocks[stages],
+	        .batch = BATCH,
+	        .lr = config.lr,
+	        .momentum = config.momentum,
+	        .weight_decay = config.weight_decay,
+	        .weights = start,
+	        .samples = samples,
+	        .labels = labels,
 	};
 	assert_int_equal(count, oracle_mlp_size(&training.mlp, 0, ORACLE_LAYERS));
 	assert_true(oracle_train(plan, &training, expected, NULL));
@@ -152,9 +152,9 @@ static void test_timeprest_latest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sequential),	    cmocka_unit_test(test_gpipe),
-		cmocka_unit_test(test_pipedream),	    cmocka_unit_test(test_timeprest_committed),
-		cmocka_unit_test(test_timeprest_latest),
+	        cmocka_unit_test(test_sequential),       cmocka_unit_test(test_gpipe),
+	        cmocka_unit_test(test_pipedream),        cmocka_unit_test(test_timeprest_committed),
+	        cmocka_unit_test(test_timeprest_latest),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,38 +13,46 @@
 #include "profiler/metrics.h"
 #include "profiler/statistics.h"
 
-#define OP(stage_, kind_, mini_, start, end, read, live, committed)                                                    \
-	{.stage = (stage_), .kind = (kind_), .mini = (mini_), .start_ns = (start), .end_ns = (end),                    \
-	 .version_read = (read), .version_forward = (kind_) == TP_OP_B ? 0 : (read), .version_live = (live),           \
-	 .version_committed = (committed), .versions_alive = 1 + (live), .micro = TP_WHOLE, .epoch = 1}
+#define OP(stage_, kind_, mini_, start, end, read, live, committed)                                                 \
+	{                                                                                                           \
+		.stage = (stage_), .kind = (kind_), .mini = (mini_), .start_ns = (start), .end_ns = (end),          \
+		.version_read = (read), .version_forward = (kind_) == TP_OP_B ? 0 : (read), .version_live = (live), \
+		.version_committed = (committed), .versions_alive = 1 + (live), .micro = TP_WHOLE, .epoch = 1       \
+	}
 
 static const struct tp_op_record ops[] = {
-	OP(0, TP_OP_F, 1, 100, 110, 0, 0, 0), OP(0, TP_OP_F, 2, 115, 125, 0, 0, 0),
-	OP(0, TP_OP_B, 1, 150, 160, 0, 0, 0), OP(0, TP_OP_U, 1, 160, 162, 0, 0, 0),
-	OP(0, TP_OP_B, 2, 190, 199, 0, 1, 1), OP(0, TP_OP_U, 2, 199, 200, 1, 1, 1),
-	OP(1, TP_OP_F, 1, 112, 130, 0, 0, 0), OP(1, TP_OP_B, 1, 130, 145, 0, 0, 0),
-	OP(1, TP_OP_U, 1, 145, 146, 0, 0, 0), OP(1, TP_OP_F, 2, 146, 160, 0, 1, 0),
-	OP(1, TP_OP_B, 2, 160, 185, 0, 1, 0), OP(1, TP_OP_U, 2, 185, 186, 1, 1, 0),
+        OP(0, TP_OP_F, 1, 100, 110, 0, 0, 0), OP(0, TP_OP_F, 2, 115, 125, 0, 0, 0),
+        OP(0, TP_OP_B, 1, 150, 160, 0, 0, 0), OP(0, TP_OP_U, 1, 160, 162, 0, 0, 0),
+        OP(0, TP_OP_B, 2, 190, 199, 0, 1, 1), OP(0, TP_OP_U, 2, 199, 200, 1, 1, 1),
+        OP(1, TP_OP_F, 1, 112, 130, 0, 0, 0), OP(1, TP_OP_B, 1, 130, 145, 0, 0, 0),
+        OP(1, TP_OP_U, 1, 145, 146, 0, 0, 0), OP(1, TP_OP_F, 2, 146, 160, 0, 1, 0),
+        OP(1, TP_OP_B, 2, 160, 185, 0, 1, 0), OP(1, TP_OP_U, 2, 185, 186, 1, 1, 0),
 };
 
-#define MESSAGE(to, gradient, mini_, ready, arrived)                                                                   \
-	{.from_stage = 1 - (to), .to_stage = (to), .is_gradient = (gradient), .mini = (mini_), .micro = TP_WHOLE,      \
-	 .ready_ns = (ready), .sent_ns = (ready), .arrived_ns = (arrived), .bytes = 8, .epoch = 1}
+#define MESSAGE(to, gradient, mini_, ready, arrived)                                                             \
+	{                                                                                                        \
+		.from_stage = 1 - (to), .to_stage = (to), .is_gradient = (gradient), .mini = (mini_),            \
+		.micro = TP_WHOLE, .ready_ns = (ready), .sent_ns = (ready), .arrived_ns = (arrived), .bytes = 8, \
+		.epoch = 1                                                                                       \
+	}
 
 static const struct tp_message_record messages[] = {
-	MESSAGE(0, 1, 1, 145, 148), MESSAGE(0, 1, 2, 185, 185), MESSAGE(1, 0, 1, 110, 110), MESSAGE(1, 0, 2, 125, 125),
+        MESSAGE(0, 1, 1, 145, 148),
+        MESSAGE(0, 1, 2, 185, 185),
+        MESSAGE(1, 0, 1, 110, 110),
+        MESSAGE(1, 0, 2, 125, 125),
 };
 
 static const struct tp_metrics_input input = {
-	.stages = 2,
-	.ops = ops,
-	.op_count = sizeof ops / sizeof *ops,
-	.messages = messages,
-	.message_count = sizeof messages / sizeof *messages,
+        .stages = 2,
+        .ops = ops,
+        .op_count = sizeof ops / sizeof *ops,
+        .messages = messages,
+        .message_count = sizeof messages / sizeof *messages,
 };
 
 static void check_idle(const struct tp_metrics *metrics, int32_t s, int64_t fill, int64_t drain, int64_t sender,
-		       int64_t message, int64_t host)
+                       int64_t message, int64_t host)
 {
 	const struct tp_stage_metrics *stage = &metrics->stage[s];
 	assert_int_equal(stage->idle_ns[TP_IDLE_FILL], fill);
@@ -64,7 +72,8 @@ static void test_time(void **state)
 	assert_int_equal(metrics.stage[0].forward_ns, 20);
 	assert_int_equal(metrics.stage[0].backward_ns, 19);
 	assert_int_equal(metrics.stage[0].update_ns, 3);
-	/* Stage 0: [110,115) host; [125,150): sender until 145, message until 148, host; [162,190): sender until 185, host. */
+	/* Stage 0: [110,115) host; [125,150): sender until 145, message until 148, host; [162,190): sender until 185,
+	 * host. */
 	check_idle(&metrics, 0, 0, 0, 20 + 23, 3, 5 + 2 + 5);
 	/* Stage 1: fill until 112, drain from 186. */
 	check_idle(&metrics, 1, 12, 14, 0, 0, 0);
@@ -96,9 +105,9 @@ static void test_flush(void **state)
 {
 	(void)state;
 	static const struct tp_op_record flushed[] = {
-		OP(0, TP_OP_F, 1, 0, 10, 0, 0, 0),  OP(0, TP_OP_B, 1, 30, 40, 0, 0, 0),
-		OP(0, TP_OP_F, 2, 42, 52, 1, 1, 1), OP(1, TP_OP_F, 1, 10, 20, 0, 0, 0),
-		OP(1, TP_OP_B, 1, 20, 30, 0, 0, 0), OP(1, TP_OP_F, 2, 52, 60, 1, 1, 1),
+	        OP(0, TP_OP_F, 1, 0, 10, 0, 0, 0),  OP(0, TP_OP_B, 1, 30, 40, 0, 0, 0),
+	        OP(0, TP_OP_F, 2, 42, 52, 1, 1, 1), OP(1, TP_OP_F, 1, 10, 20, 0, 0, 0),
+	        OP(1, TP_OP_B, 1, 20, 30, 0, 0, 0), OP(1, TP_OP_F, 2, 52, 60, 1, 1, 1),
 	};
 	struct tp_metrics_input flush = {.stages = 2, .flush = true, .ops = flushed, .op_count = 6};
 	struct tp_metrics metrics;
@@ -111,7 +120,8 @@ static void test_flush(void **state)
 static void test_overlapping_records_are_refused(void **state)
 {
 	(void)state;
-	static const struct tp_op_record wrong[] = {OP(0, TP_OP_F, 1, 0, 10, 0, 0, 0), OP(0, TP_OP_B, 1, 9, 12, 0, 0, 0)};
+	static const struct tp_op_record wrong[] = {OP(0, TP_OP_F, 1, 0, 10, 0, 0, 0),
+	                                            OP(0, TP_OP_B, 1, 9, 12, 0, 0, 0)};
 	struct tp_metrics_input overlap = {.stages = 1, .ops = wrong, .op_count = 2};
 	struct tp_metrics metrics;
 	assert_int_equal(tp_metrics_compute(&overlap, &metrics), TP_ERR_INPUT);
@@ -131,11 +141,9 @@ static void test_statistics(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_time),
-		cmocka_unit_test(test_versions),
-		cmocka_unit_test(test_flush),
-		cmocka_unit_test(test_overlapping_records_are_refused),
-		cmocka_unit_test(test_statistics),
+	        cmocka_unit_test(test_time),       cmocka_unit_test(test_versions),
+	        cmocka_unit_test(test_flush),      cmocka_unit_test(test_overlapping_records_are_refused),
+	        cmocka_unit_test(test_statistics),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

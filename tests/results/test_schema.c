@@ -1,4 +1,5 @@
-/* The schema keeps its promises: strict tables, sound foreign keys, and docs/schema.md names every table, view and column. */
+/* The schema keeps its promises: strict tables, sound foreign keys, and docs/schema.md names every table, view and
+ * column. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,8 +48,8 @@ static void test_identity(void **state)
 	assert_int_equal(integer("PRAGMA user_version"), TP_STORE_SCHEMA_VERSION);
 	assert_int_equal(integer("SELECT count(*) FROM pragma_foreign_key_check"), 0);
 	assert_int_equal(integer("SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND schema = 'main' AND "
-				 "name NOT LIKE 'sqlite_%' AND NOT strict"),
-			 0);
+	                         "name NOT LIKE 'sqlite_%' AND NOT strict"),
+	                 0);
 	assert_true(integer("SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND strict") >= 10);
 }
 
@@ -68,7 +69,7 @@ static void test_document(void **state)
 {
 	(void)state;
 	static const char sql[] = "SELECT t.name, c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c "
-				  "WHERE t.type IN ('table', 'view') AND t.name NOT LIKE 'sqlite_%'";
+	                          "WHERE t.type IN ('table', 'view') AND t.name NOT LIKE 'sqlite_%'";
 	char *text = read_document();
 	sqlite3_stmt *statement;
 	int columns = 0;
@@ -92,8 +93,8 @@ static void test_document(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_identity),
-		cmocka_unit_test(test_document),
+	        cmocka_unit_test(test_identity),
+	        cmocka_unit_test(test_document),
 	};
 	return cmocka_run_group_tests(tests, open_store, close_store);
 }

@@ -94,7 +94,7 @@ static void check_twenty(const char *model)
 	}
 	qsort(found, count, sizeof *found, by_value);
 	print_message("%s: median element within %.1e, %.3f %% of the elements beyond 1e-4\n", model, found[count / 2],
-		      100.0 * (double)far / (double)count);
+	              100.0 * (double)far / (double)count);
 	assert_true(found[count / 2] < 1e-4);
 	free(found);
 	free(expected);
@@ -112,8 +112,8 @@ static void test_twenty_mini_batches(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_first_gradient),
-		cmocka_unit_test(test_twenty_mini_batches),
+	        cmocka_unit_test(test_first_gradient),
+	        cmocka_unit_test(test_twenty_mini_batches),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

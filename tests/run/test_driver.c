@@ -101,8 +101,8 @@ static void test_library_allocations_are_counted(void **state)
 	atomic_store(&stage_allocations, 0);
 	assert_int_equal(tp_trainer_epoch(training.trainer, &training.result), TP_OK);
 	assert_int_equal(training.result.allocations_in_window, 0);
-	print_message("libraries allocated %lld times in %lld operations\n",
-		      (long long)atomic_load(&stage_allocations), (long long)training.result.op_count);
+	print_message("libraries allocated %lld times in %lld operations\n", (long long)atomic_load(&stage_allocations),
+	              (long long)training.result.op_count);
 	training_end(&training);
 	tp_dataset_free(dataset);
 }
@@ -135,8 +135,8 @@ static void check_op(const struct tp_op_record *found, const struct tp_sim_op *p
 	assert_true(found->end_ns >= found->start_ns);
 }
 
-/* Under static order everything recorded of versions is the slot plan's, in every epoch, and each stage holds exactly as
- * many versions as the plan says after each operation. */
+/* Under static order everything recorded of versions is the slot plan's, in every epoch, and each stage holds exactly
+ * as many versions as the plan says after each operation. */
 static void check_static_records(const char *schedule, int32_t stages, int32_t n)
 {
 	struct tp_dataset *dataset = training_dataset(240, 10);
@@ -145,7 +145,8 @@ static void check_static_records(const char *schedule, int32_t stages, int32_t n
 	struct tp_pipeline pipeline = {.stages = stages, .micro_batches = n, .minis = 20};
 	assert_int_equal(tp_policy_find(schedule, &pipeline.policy), TP_OK);
 	struct expected_op expected = {
-		.per_stage = 20 * (tp_forwards_per_mini(pipeline.policy, n) + tp_backwards_per_mini(pipeline.policy, n)),
+	        .per_stage =
+	                20 * (tp_forwards_per_mini(pipeline.policy, n) + tp_backwards_per_mini(pipeline.policy, n)),
 	};
 	expected.ops = calloc((size_t)(expected.per_stage * stages), sizeof *expected.ops);
 	struct tp_sim_summary summary;
@@ -285,13 +286,14 @@ static void test_memory(void **state)
 	for (int32_t s = 0; s < 3; s++) {
 		const struct tp_memory_record *memory = &training.result.memory[s];
 		assert_int_equal(memory->peak_bytes[TP_MEM_WEIGHTS_RETAINED],
-				 s * memory->now_bytes[TP_MEM_WEIGHTS_LIVE]);
+		                 s * memory->now_bytes[TP_MEM_WEIGHTS_LIVE]);
 	}
 	training_end(&training);
 	tp_dataset_free(dataset);
 }
 
-/* --- ending early --------------------------------------------------------------------------------------------------- */
+/* --- ending early ---------------------------------------------------------------------------------------------------
+ */
 
 static void *stop_soon(void *argument)
 {

@@ -132,7 +132,7 @@ static void test_edges(void **state)
 	for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
 		for (size_t i = 0; i < sizeof schedules / sizeof *schedules; i++) {
 			struct tp_run_config config =
-				training_config(schedules[i], cases[c].stages, cases[c].micro_batches);
+			        training_config(schedules[i], cases[c].stages, cases[c].micro_batches);
 			(void)snprintf(config.device, sizeof config.device, "cpu");
 			(void)snprintf(config.model, sizeof config.model, "vgg11-bn");
 			config.batch = cases[c].batch;
@@ -182,14 +182,14 @@ static void test_loss_falls(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_gpipe_equals_sequential),
-		cmocka_unit_test(test_gpipe_equals_sequential_vgg11),
-		cmocka_unit_test(test_one_stage_equals_sequential),
-		cmocka_unit_test(test_staleness_is_real),
-		cmocka_unit_test(test_static_order_is_repeatable),
-		cmocka_unit_test(test_static_order_is_repeatable_on_cpu),
-		cmocka_unit_test(test_edges),
-		cmocka_unit_test(test_loss_falls),
+	        cmocka_unit_test(test_gpipe_equals_sequential),
+	        cmocka_unit_test(test_gpipe_equals_sequential_vgg11),
+	        cmocka_unit_test(test_one_stage_equals_sequential),
+	        cmocka_unit_test(test_staleness_is_real),
+	        cmocka_unit_test(test_static_order_is_repeatable),
+	        cmocka_unit_test(test_static_order_is_repeatable_on_cpu),
+	        cmocka_unit_test(test_edges),
+	        cmocka_unit_test(test_loss_falls),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,31 +16,31 @@ enum { BATCH = 5, SLICES = 2, CHANNELS = 3, SIDE = 4, CLASSES = 4 };
 static struct tp_layer conv(int32_t from, int32_t in_channels, bool relu)
 {
 	return (struct tp_layer){
-		.kind = TP_LAYER_CONV,
-		.name = "conv",
-		.relu = relu,
-		.inputs = 1,
-		.in = {from},
-		.in_shape = {in_channels, SIDE, SIDE},
-		.out_shape = {CHANNELS, SIDE, SIDE},
-		.kernel = 3,
-		.stride = 1,
-		.padding = 1,
+	        .kind = TP_LAYER_CONV,
+	        .name = "conv",
+	        .relu = relu,
+	        .inputs = 1,
+	        .in = {from},
+	        .in_shape = {in_channels, SIDE, SIDE},
+	        .out_shape = {CHANNELS, SIDE, SIDE},
+	        .kernel = 3,
+	        .stride = 1,
+	        .padding = 1,
 	};
 }
 
-/* Block 0: conv, conv, add of its output and the first conv's, with ReLU. Block 1: the same again on the block's input, so
- * that the block's input has two readers. Block 2: pool and linear. */
+/* Block 0: conv, conv, add of its output and the first conv's, with ReLU. Block 1: the same again on the block's input,
+ * so that the block's input has two readers. Block 2: pool and linear. */
 static void residual_model(struct tp_model *model)
 {
 	struct tp_layer add = conv(0, CHANNELS, true);
 	add.kind = TP_LAYER_ADD;
 	add.inputs = 2;
 	*model = (struct tp_model){
-		.input = {CHANNELS, SIDE, SIDE},
-		.classes = CLASSES,
-		.block_count = 3,
-		.blocks = {{0, 3}, {3, 2}, {5, 2}},
+	        .input = {CHANNELS, SIDE, SIDE},
+	        .classes = CLASSES,
+	        .block_count = 3,
+	        .blocks = {{0, 3}, {3, 2}, {5, 2}},
 	};
 	struct tp_layer *layers = model->layers;
 	layers[0] = conv(0, CHANNELS, false);
@@ -53,19 +53,19 @@ static void residual_model(struct tp_model *model)
 	layers[4].in[0] = 0;
 	layers[4].in[1] = 1;
 	layers[5] = (struct tp_layer){
-		.kind = TP_LAYER_GLOBAL_AVGPOOL,
-		.name = "pool",
-		.inputs = 1,
-		.in_shape = {CHANNELS, SIDE, SIDE},
-		.out_shape = {CHANNELS, 1, 1},
+	        .kind = TP_LAYER_GLOBAL_AVGPOOL,
+	        .name = "pool",
+	        .inputs = 1,
+	        .in_shape = {CHANNELS, SIDE, SIDE},
+	        .out_shape = {CHANNELS, 1, 1},
 	};
 	layers[6] = (struct tp_layer){
-		.kind = TP_LAYER_LINEAR,
-		.name = "linear",
-		.inputs = 1,
-		.in = {1},
-		.in_shape = {CHANNELS, 1, 1},
-		.out_shape = {CLASSES, 1, 1},
+	        .kind = TP_LAYER_LINEAR,
+	        .name = "linear",
+	        .inputs = 1,
+	        .in = {1},
+	        .in_shape = {CHANNELS, 1, 1},
+	        .out_shape = {CLASSES, 1, 1},
 	};
 	model->layer_count = 7;
 }
@@ -96,14 +96,14 @@ static void set_up(struct fixture *fixture, int32_t cut, bool whole)
 	fixture->count = cut ? 2 : 1;
 	fixture->whole = whole;
 	struct tp_stage_spec spec = {
-		.model = &fixture->model,
-		.stages = fixture->count,
-		.block_count = cut ? cut : 3,
-		.input = tp_tensor_plain(fixture->model.input, ops->element_bytes),
-		.slicing = {BATCH, SLICES},
-		.backward_whole = whole,
-		.slots = 1,
-		.version_buffers = 1,
+	        .model = &fixture->model,
+	        .stages = fixture->count,
+	        .block_count = cut ? cut : 3,
+	        .input = tp_tensor_plain(fixture->model.input, ops->element_bytes),
+	        .slicing = {BATCH, SLICES},
+	        .backward_whole = whole,
+	        .slots = 1,
+	        .version_buffers = 1,
 	};
 	uint64_t seed = 11;
 	for (int32_t s = 0; s < fixture->count; s++) {
@@ -159,8 +159,8 @@ static void backward(struct fixture *fixture)
 		tp_stage_loss_gradient(&fixture->stage[last], fixture->slot[last], slice);
 		for (int32_t s = last; s >= 0; s--)
 			assert_int_equal(tp_stage_backward(&fixture->stage[s], fixture->slot[s], slice, 0,
-							   slice != TP_WHOLE && slice != SLICES - 1),
-					 TP_OK);
+			                                   slice != TP_WHOLE && slice != SLICES - 1),
+			                 TP_OK);
 	}
 }
 
@@ -212,8 +212,8 @@ static void test_two_stages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_stage),
-		cmocka_unit_test(test_two_stages),
+	        cmocka_unit_test(test_one_stage),
+	        cmocka_unit_test(test_two_stages),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

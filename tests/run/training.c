@@ -32,9 +32,9 @@ struct tp_run_config training_config(const char *schedule, int32_t stages, int32
 struct tp_dataset *training_dataset(int64_t train_samples, int64_t test_samples)
 {
 	struct tp_dataset_options options = {
-		.seed = 3,
-		.synthetic_train = train_samples,
-		.synthetic_test = test_samples,
+	        .seed = 3,
+	        .synthetic_train = train_samples,
+	        .synthetic_test = test_samples,
 	};
 	struct tp_dataset *dataset;
 	assert_int_equal(tp_dataset_open("synthetic", &options, &dataset), TP_OK);
@@ -56,9 +56,9 @@ void training_end(struct training *training)
 }
 
 /* Visit every tensor of the model. */
-#define FOR_EACH_TENSOR(model, param)                                                                                  \
-	for (int32_t l_ = 0; l_ < (model)->layer_count; l_++)                                                          \
-		for (int32_t p_ = 0, n_ = tp_layer_params(&(model)->layers[l_], params); p_ < n_; p_++)                \
+#define FOR_EACH_TENSOR(model, param)                                                                   \
+	for (int32_t l_ = 0; l_ < (model)->layer_count; l_++)                                           \
+		for (int32_t p_ = 0, n_ = tp_layer_params(&(model)->layers[l_], params); p_ < n_; p_++) \
 			if (((param) = &params[p_]) != NULL)
 
 double *training_weights(struct training *training, size_t *count)
@@ -74,7 +74,8 @@ double *training_weights(struct training *training, size_t *count)
 	size_t at = 0;
 	FOR_EACH_TENSOR(model, param)
 	{
-		assert_int_equal(tp_trainer_export(training->trainer, param->name, weights + at, param->elements), TP_OK);
+		assert_int_equal(tp_trainer_export(training->trainer, param->name, weights + at, param->elements),
+		                 TP_OK);
 		at += (size_t)param->elements;
 	}
 	*count = total;

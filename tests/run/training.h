@@ -4,7 +4,8 @@
 
 #include "engine/run/trainer.h"
 
-/* `mlp` of hidden width 16 on the reference device, 20 mini-batches of 12 samples, one epoch, static order, no evaluation. */
+/* `mlp` of hidden width 16 on the reference device, 20 mini-batches of 12 samples, one epoch, static order, no
+ * evaluation. */
 struct tp_run_config training_config(const char *schedule, int32_t stages, int32_t micro_batches);
 
 /* Synthetic data for it, from the seed alone. */
@@ -26,8 +27,8 @@ double *training_weights(struct training *training, size_t *count);
 /* Train `config` for its epochs and return the final weights; every epoch must succeed. */
 double *training_run(const struct tp_run_config *config, const struct tp_dataset *dataset, size_t *count);
 
-/* How far two results are apart, relative to how far training went: for each tensor of the model the largest |a - b| over
- * the largest |a - start|; the worst tensor's. */
+/* How far two results are apart, relative to how far training went: for each tensor of the model the largest |a - b|
+ * over the largest |a - start|; the worst tensor's. */
 double training_distance(struct training *training, const double *a, const double *b, const double *start);
 
 #endif

@@ -24,9 +24,9 @@ static void test_timeprest_three_stages(void **state)
 {
 	(void)state;
 	check_grid("timeprest", 3, 2, 7,
-		   "1A 1B 2A 2B 3A 3B 1 4A 4B 2 5A 5B 3 6A 6B 4 7A 7B 5 . . 6 . . 7\n"
-		   ". 1A 1B 2A 2B 1 3A 3B 2 4A 4B 3 5A 5B 4 6A 6B 5 7A 7B 6 . . 7 .\n"
-		   ". . 1A 1B 1 2A 2B 2 3A 3B 3 4A 4B 4 5A 5B 5 6A 6B 6 7A 7B 7 . .\n");
+	           "1A 1B 2A 2B 3A 3B 1 4A 4B 2 5A 5B 3 6A 6B 4 7A 7B 5 . . 6 . . 7\n"
+	           ". 1A 1B 2A 2B 1 3A 3B 2 4A 4B 3 5A 5B 4 6A 6B 5 7A 7B 6 . . 7 .\n"
+	           ". . 1A 1B 1 2A 2B 2 3A 3B 3 4A 4B 4 5A 5B 5 6A 6B 6 7A 7B 7 . .\n");
 }
 
 /* Fig. 2a (W = 4, N = 2). */
@@ -34,26 +34,27 @@ static void test_timeprest_four_stages(void **state)
 {
 	(void)state;
 	check_grid("timeprest", 4, 2, 7,
-		   "1A 1B 2A 2B 3A 3B 4A 4B 1 5A 5B 2 6A 6B 3 7A 7B 4 . . 5 . . 6 . . 7\n"
-		   ". 1A 1B 2A 2B 3A 3B 1 4A 4B 2 5A 5B 3 6A 6B 4 7A 7B 5 . . 6 . . 7 .\n"
-		   ". . 1A 1B 2A 2B 1 3A 3B 2 4A 4B 3 5A 5B 4 6A 6B 5 7A 7B 6 . . 7 . .\n"
-		   ". . . 1A 1B 1 2A 2B 2 3A 3B 3 4A 4B 4 5A 5B 5 6A 6B 6 7A 7B 7 . . .\n");
+	           "1A 1B 2A 2B 3A 3B 4A 4B 1 5A 5B 2 6A 6B 3 7A 7B 4 . . 5 . . 6 . . 7\n"
+	           ". 1A 1B 2A 2B 3A 3B 1 4A 4B 2 5A 5B 3 6A 6B 4 7A 7B 5 . . 6 . . 7 .\n"
+	           ". . 1A 1B 2A 2B 1 3A 3B 2 4A 4B 3 5A 5B 4 6A 6B 5 7A 7B 6 . . 7 . .\n"
+	           ". . . 1A 1B 1 2A 2B 2 3A 3B 3 4A 4B 4 5A 5B 5 6A 6B 6 7A 7B 7 . . .\n");
 }
 
 static void test_gpipe(void **state)
 {
 	(void)state;
 	check_grid("gpipe", 3, 3, 2,
-		   "1A 1B 1C . . . . 1c 1b 1a 2A 2B 2C . . . . 2c 2b 2a\n"
-		   ". 1A 1B 1C . . 1c 1b 1a . . 2A 2B 2C . . 2c 2b 2a .\n"
-		   ". . 1A 1B 1C 1c 1b 1a . . . . 2A 2B 2C 2c 2b 2a . .\n");
+	           "1A 1B 1C . . . . 1c 1b 1a 2A 2B 2C . . . . 2c 2b 2a\n"
+	           ". 1A 1B 1C . . 1c 1b 1a . . 2A 2B 2C . . 2c 2b 2a .\n"
+	           ". . 1A 1B 1C 1c 1b 1a . . . . 2A 2B 2C 2c 2b 2a . .\n");
 }
 
 static void test_pipedream_ignores_micro_batches(void **state)
 {
 	(void)state;
-	check_grid("pipedream", 2, 5, 4, "1A 2A . 1 3A 2 4A 3 . 4\n"
-		   ". 1A 1 2A 2 3A 3 4A 4 .\n");
+	check_grid("pipedream", 2, 5, 4,
+	           "1A 2A . 1 3A 2 4A 3 . 4\n"
+	           ". 1A 1 2A 2 3A 3 4A 4 .\n");
 }
 
 static void test_sequential_ignores_stages(void **state)
@@ -72,8 +73,9 @@ static void test_one_stage(void **state)
 static void test_one_micro_batch(void **state)
 {
 	(void)state;
-	check_grid("timeprest", 2, 1, 3, "1A 2A . 1 3A 2 . 3\n"
-		   ". 1A 1 2A 2 3A 3 .\n");
+	check_grid("timeprest", 2, 1, 3,
+	           "1A 2A . 1 3A 2 . 3\n"
+	           ". 1A 1 2A 2 3A 3 .\n");
 }
 
 static void test_micro_batch_letters(void **state)
@@ -112,16 +114,16 @@ static void test_standstill_is_reported(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_timeprest_three_stages),
-		cmocka_unit_test(test_timeprest_four_stages),
-		cmocka_unit_test(test_gpipe),
-		cmocka_unit_test(test_pipedream_ignores_micro_batches),
-		cmocka_unit_test(test_sequential_ignores_stages),
-		cmocka_unit_test(test_one_stage),
-		cmocka_unit_test(test_one_micro_batch),
-		cmocka_unit_test(test_micro_batch_letters),
-		cmocka_unit_test(test_unknown_schedule_offers_the_nearest),
-		cmocka_unit_test(test_standstill_is_reported),
+	        cmocka_unit_test(test_timeprest_three_stages),
+	        cmocka_unit_test(test_timeprest_four_stages),
+	        cmocka_unit_test(test_gpipe),
+	        cmocka_unit_test(test_pipedream_ignores_micro_batches),
+	        cmocka_unit_test(test_sequential_ignores_stages),
+	        cmocka_unit_test(test_one_stage),
+	        cmocka_unit_test(test_one_micro_batch),
+	        cmocka_unit_test(test_micro_batch_letters),
+	        cmocka_unit_test(test_unknown_schedule_offers_the_nearest),
+	        cmocka_unit_test(test_standstill_is_reported),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

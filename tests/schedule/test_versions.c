@@ -139,10 +139,11 @@ static void test_order(void **state)
 
 /* --- the retention rule, said again with sets ------------------------------------------------------------------- */
 
-/* After the fact, from the complete list of operations: when a forward ends at stage s, having looked at the others when it
- * started, version k is needed there if it is live, or (under tags or stamps, s > 0) not older than the committed version,
- * or the tag of a micro-batch that had entered and finishes its forward here later, or read by a backward that had started
- * at the last stage and finishes here later, or (stashing) was read here by a forward whose backward finishes here later. */
+/* After the fact, from the complete list of operations: when a forward ends at stage s, having looked at the others
+ * when it started, version k is needed there if it is live, or (under tags or stamps, s > 0) not older than the
+ * committed version, or the tag of a micro-batch that had entered and finishes its forward here later, or read by a
+ * backward that had started at the last stage and finishes here later, or (stashing) was read here by a forward whose
+ * backward finishes here later. */
 struct recording {
 	struct tp_sim_op *ops;
 	size_t count, capacity;
@@ -156,7 +157,8 @@ static enum tp_status record(void *context, const struct tp_sim_op *op)
 	return TP_OK;
 }
 
-static bool needed(const struct recording *all, const struct tp_pipeline *pipeline, const struct tp_sim_op *at, int64_t k)
+static bool needed(const struct recording *all, const struct tp_pipeline *pipeline, const struct tp_sim_op *at,
+                   int64_t k)
 {
 	const struct tp_policy *policy = pipeline->policy;
 	bool tags = policy->forward_reads == TP_READS_TAG, stamps = policy->backward_reads == TP_READS_COMMITTED;
@@ -236,7 +238,8 @@ static void test_latest(void **state)
 	}
 }
 
-/* With the paper's tag rule every stage reads the same version for one micro-batch, and with stamps for one backward. */
+/* With the paper's tag rule every stage reads the same version for one micro-batch, and with stamps for one backward.
+ */
 struct agreement {
 	int64_t tag[256], stamp[128];
 };
@@ -245,7 +248,7 @@ static enum tp_status check_agreement(void *context, const struct tp_sim_op *op)
 {
 	struct agreement *agreement = context;
 	int64_t *said = op->action.kind == TP_OP_F ? &agreement->tag[tp_forward_index(&op->action, 3)]
-						   : &agreement->stamp[op->action.mini];
+	                                           : &agreement->stamp[op->action.mini];
 	if (op->stage == (op->action.kind == TP_OP_F ? 0 : 4))
 		*said = op->version_read;
 	assert_int_equal(op->version_read, *said);
@@ -295,13 +298,10 @@ static void test_uneven_costs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_versions_alive),
-		cmocka_unit_test(test_version_difference),
-		cmocka_unit_test(test_order),
-		cmocka_unit_test(test_retention),
-		cmocka_unit_test(test_latest),
-		cmocka_unit_test(test_vertical_synchronisation),
-		cmocka_unit_test(test_uneven_costs),
+	        cmocka_unit_test(test_versions_alive), cmocka_unit_test(test_version_difference),
+	        cmocka_unit_test(test_order),          cmocka_unit_test(test_retention),
+	        cmocka_unit_test(test_latest),         cmocka_unit_test(test_vertical_synchronisation),
+	        cmocka_unit_test(test_uneven_costs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Channels, waiters and the board, with real threads: nothing lost, nothing twice, no version given up that was promised.
- * Meant to be run under the thread sanitizer too. */
+/* Channels, waiters and the board, with real threads: nothing lost, nothing twice, no version given up that was
+ * promised. Meant to be run under the thread sanitizer too. */
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -162,11 +162,9 @@ static void test_board_promises(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stream_spinning),
-		cmocka_unit_test(test_stream_parking),
-		cmocka_unit_test(test_full_channel_is_busy),
-		cmocka_unit_test(test_wait_ends_at_its_deadline),
-		cmocka_unit_test(test_board_promises),
+	        cmocka_unit_test(test_stream_spinning),      cmocka_unit_test(test_stream_parking),
+	        cmocka_unit_test(test_full_channel_is_busy), cmocka_unit_test(test_wait_ends_at_its_deadline),
+	        cmocka_unit_test(test_board_promises),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
