@@ -11,7 +11,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 "$tpbench" --compare gpipe,pipedream,timeprest --model "$model" --dataset cifar100 --data-dir "$data" --epochs "$epochs" \
-  --stages 2 --micro-batches 3 --batch 48 --order static --lr 0.02 --repeats 1 --db "$work/learning.db" | tee "$work/out"
+  --stages 2 --micro-batches 3 --batch 48 --order static --lr 0.01 --repeats 1 --db "$work/learning.db" | tee "$work/out"
 sqlite3 -header -column "$work/learning.db" "SELECT schedule, epoch, round(train_loss, 3) AS train_loss,
   round(test_loss, 3) AS test_loss, round(100 * test_top1_share, 2) AS top1_percent,
   round(100 * test_top5_share, 2) AS top5_percent FROM epoch JOIN run USING (run_id) ORDER BY run_id, epoch"
