@@ -82,13 +82,13 @@ static void charge_gap(const struct pass *pass, struct tp_stage_metrics *stage, 
 static bool consumes(const struct tp_op_record *op, const struct tp_message_record *message)
 {
 	return message->mini == op->mini && message->micro == op->micro &&
-	       message->is_gradient == (op->kind == TP_OP_B);
+	       message->is_gradient == (op->kind != TP_OP_F);
 }
 
 /* Does an operation of this kind at this stage take a message? */
 static bool needs_message(const struct tp_metrics_input *input, const struct tp_op_record *op)
 {
-	return (op->kind == TP_OP_F && op->stage > 0) || (op->kind == TP_OP_B && op->stage < input->stages - 1);
+	return (op->kind == TP_OP_F && op->stage > 0) || ((op->kind == TP_OP_B || op->kind == TP_OP_BX) && op->stage < input->stages - 1);
 }
 
 /* --- one stage
@@ -113,7 +113,7 @@ static void add_operation(struct tp_stage_metrics *stage, const struct tp_op_rec
 	(*reads)++;
 	if (stale > stage->staleness_max)
 		stage->staleness_max = stale;
-	if (op->kind == TP_OP_B) {
+	if (op->kind != TP_OP_F) {
 		int64_t mismatch = llabs((long long)(op->version_read - op->version_forward));
 		*backward_read = op->version_read;
 		if (mismatch > stage->mismatch_max)
@@ -160,7 +160,8 @@ static void measure_versions(const struct pass *pass)
 	int64_t counted = 0, sum = 0, latest = 0;
 	for (int64_t i = 0; i < pass->input->op_count; i++) {
 		const struct tp_op_record *op = &pass->input->ops[i];
-		if (op->kind != TP_OP_B || op->stage != pass->input->stages - 1 || op->mini == latest)
+		if ((op->kind != TP_OP_B && op->kind != TP_OP_BX) || op->stage != pass->input->stages - 1 ||
+		    op->mini == latest)
 			continue;
 		int64_t difference = op->mini - op->version_committed;
 		latest = op->mini;

@@ -8,11 +8,14 @@
 
 #include <stdint.h>
 
-/* Operations: forward, backward, weight update. */
+/* Operations: forward, backward, weight update; a backward may be split into the part that gives the gradient of its
+ * input (BX) and the part that gives the gradient of the weights (BW). */
 #define TP_OP_KIND_LIST(X) \
 	X(TP_OP_F, "F")    \
 	X(TP_OP_B, "B")    \
-	X(TP_OP_U, "U")
+	X(TP_OP_U, "U")    \
+	X(TP_OP_BX, "BX")  \
+	X(TP_OP_BW, "BW")
 
 enum tp_op_kind {
 #define TP_OP_ENUM(name, text) name,
@@ -21,7 +24,7 @@ enum tp_op_kind {
 	        TP_OP_KINDS
 };
 
-/* "F", "B", "U". */
+/* "F", "B", "U", "BX", "BW". */
 const char *tp_op_kind_text(enum tp_op_kind kind);
 
 /* Micro-batch of an operation that covers the whole mini-batch. */
@@ -42,6 +45,19 @@ struct tp_op_record {
 	int16_t kind;           /* enum tp_op_kind */
 	int16_t versions_alive; /* versions the stage held when the operation ended */
 	int16_t in_place;       /* U: 1 when the live buffer was overwritten, 0 when a new one became live */
+	int64_t held_until_ns;  /* B at the last stage: until when the staleness bound held it back; 0: it did not */
+};
+
+/* What the backward of one micro-batch read, where the micro-batches of a backward may read different weights: version
+ * `version_forward` (its forward's), or between it and `version_newest`. */
+struct tp_read_record {
+	int64_t mini;            /* 1-based over the run */
+	int64_t version_forward; /* read with weight lambda */
+	int64_t version_newest;  /* read with weight 1 - lambda; equal to version_forward when lambda is 1 */
+	double lambda;           /* in (0, 1] */
+	int32_t epoch;
+	int32_t micro;
+	int16_t stage;
 };
 
 /* One message between neighbouring stages. `ready`: the sender had it; `sent`: it left; `arrived`: the receiver could
