@@ -2,12 +2,16 @@
 #include "engine/config/options.h"
 
 #define TRAIN (TP_FOR_COMPARE | TP_FOR_RUN)
-#define ALL (TRAIN | TP_FOR_SIMULATE)
+#define LAY_OUT (TP_FOR_SIMULATE | TP_FOR_VERIFY)
+#define ALL (TRAIN | TP_FOR_PLAN | LAY_OUT)
 #define FIELD(member) offsetof(struct tp_options, member), sizeof(((struct tp_options *)0)->member)
 
 /* In the order of their enums. */
 static const char *const orders[] = {"static", "dynamic", NULL};
-static const char *const backward_versions[] = {"default", "committed", "latest", NULL};
+static const char *const backward_versions[] = {"default", "committed", "latest", "stashed", NULL};
+static const char *const backward_modes[] = {"stored", "recompute", NULL};
+static const char *const sequences[] = {"merged", "independent", NULL};
+static const char *const clocks[] = {"real", "virtual", NULL};
 static const char *const profiles[] = {"off", "ops", NULL};
 static const char *const formats[] = {"table", "grid", "json", NULL};
 static const char *const convolutions[] = {"auto", "direct", "winograd", NULL};
@@ -89,7 +93,22 @@ const struct tp_option tp_option_table[] = {
 	 .help = "static: every stage replays the slot plan; dynamic: a free stage takes what is ready"},
 	{.name = "backward-version", .type = TP_OPTION_CHOICE, .group = TP_GROUP_PIPELINE, .commands = ALL,
 	 FIELD(config.backward_version), .default_text = "default", .choices = backward_versions, .decides = true,
-	 .help = "weights a backward of timeprest reads: the newest applied at all stages, or each stage's live"},
+	 .help = "weights a backward reads: the newest applied at all stages, each stage's live, or its forward's"},
+	{.name = "backward", .type = TP_OPTION_CHOICE, .group = TP_GROUP_PIPELINE, .commands = TRAIN | TP_FOR_PLAN,
+	 FIELD(config.backward), .default_text = "stored", .choices = backward_modes, .decides = true,
+	 .help = "differentiate what the forward stored, or run it again first at the backward's weights"},
+	{.name = "sequence", .type = TP_OPTION_CHOICE, .group = TP_GROUP_PIPELINE, .commands = ALL,
+	 FIELD(config.sequence), .default_text = "merged", .choices = sequences, .decides = true,
+	 .help = "apply a gradient to the live weights, or to those it was computed with"},
+	{.name = "max-staleness", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE, .commands = ALL,
+	 FIELD(config.max_staleness), .default_note = "no bound", .min = 1, .max = 1000000, .metavar = "V",
+	 .decides = true, .help = "a backward waits until the mini-batch V before it is applied at all stages"},
+	{.name = "in-flight", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE, .commands = ALL,
+	 FIELD(config.in_flight), .default_note = "the stages", .min = 1, .max = 1000000, .metavar = "COUNT",
+	 .decides = true, .help = "in flight at the first stage; each stage after it holds one less, at least one"},
+	{.name = "staleness-decay", .type = TP_OPTION_REAL, .group = TP_GROUP_PIPELINE, .commands = TRAIN | TP_FOR_PLAN,
+	 FIELD(config.staleness_decay), .default_text = "1", .min = 0, .max = 1000, .metavar = "RATE",
+	 .decides = true, .help = "i-timeprest: a forward's version counts exp(-RATE * versions behind)"},
 
 	/* the optimizer */
 	{.name = "lr", .type = TP_OPTION_REAL, .group = TP_GROUP_OPTIMIZER, .commands = TRAIN, FIELD(config.lr),
@@ -103,6 +122,19 @@ const struct tp_option tp_option_table[] = {
 	 .decides = true, .help = "weight decay, on every parameter"},
 
 	/* where it runs */
+	{.name = "clock", .type = TP_OPTION_CHOICE, .group = TP_GROUP_MACHINE, .commands = TRAIN | TP_FOR_PLAN,
+	 FIELD(config.clock), .default_text = "real", .choices = clocks, .decides = true,
+	 .help = "real: a thread per stage; virtual: one operation at a time, time from --costs and the links"},
+	{.name = "costs", .type = TP_OPTION_TEXT, .group = TP_GROUP_MACHINE,
+	 .commands = ALL, FIELD(config.costs), .default_note = "alone where it is needed",
+	 .metavar = "SOURCE", .decides = true,
+	 .help = "of operations: alone, loaded, flops[:RATE], uniform:F,B[,U], run:ID, or a file"},
+	{.name = "link", .type = TP_OPTION_TEXT, .group = TP_GROUP_MACHINE, .commands = ALL,
+	 FIELD(config.link), .default_note = "none", .metavar = "BANDWIDTH,LATENCY", .decides = true,
+	 .help = "emulated link between neighbours, like 1gbit,50us"},
+	{.name = "cluster", .type = TP_OPTION_TEXT, .group = TP_GROUP_MACHINE, .commands = ALL,
+	 FIELD(config.cluster), .default_note = "none", .metavar = "NAME|FILE", .decides = true,
+	 .help = "workers with speed and memory, and their links: paper-a, paper-b, paper-c, or a file"},
 	{.name = "device", .type = TP_OPTION_TEXT, .group = TP_GROUP_MACHINE, .commands = TRAIN,
 	 FIELD(config.device), .default_text = "cpu", .metavar = "NAME", .decides = true,
 	 .help = "what computes; `tpbench doctor` lists them"},

@@ -36,10 +36,14 @@ enum tp_option_type {
 	TP_OPTION_DURATION, /* int64_t nanoseconds, written with a unit */
 };
 
-/* Commands that train or simulate; a row says which of them take it. */
+/* Commands that take options; a row says which of them take it. */
 #define TP_FOR_COMPARE 1U
 #define TP_FOR_RUN 2U
 #define TP_FOR_SIMULATE 4U
+#define TP_FOR_PLAN 8U
+#define TP_FOR_VERIFY 16U
+#define TP_FOR_THEORY 32U
+#define TP_FOR_SWEEP 64U
 
 enum tp_option_group {
 	TP_GROUP_TRAINING,

@@ -9,7 +9,10 @@
 #include "engine/base/text.h"
 
 enum tp_order { TP_ORDER_STATIC, TP_ORDER_DYNAMIC };
-enum tp_backward_version { TP_BACKWARD_DEFAULT, TP_BACKWARD_COMMITTED, TP_BACKWARD_LATEST };
+enum tp_backward_version { TP_BACKWARD_DEFAULT, TP_BACKWARD_COMMITTED, TP_BACKWARD_LATEST, TP_BACKWARD_STASHED };
+enum tp_backward_mode { TP_BACKWARD_STORED, TP_BACKWARD_RECOMPUTE };
+enum tp_sequence { TP_SEQUENCE_MERGED, TP_SEQUENCE_INDEPENDENT };
+enum tp_clock { TP_CLOCK_REAL, TP_CLOCK_VIRTUAL };
 
 #define TP_CONFIG_NAME_BYTES 64
 #define TP_CONFIG_PATH_BYTES 4096
@@ -32,9 +35,18 @@ struct tp_run_config {
 	char partition[256]; /* "auto" or "2,2" */
 	enum tp_order order;
 	enum tp_backward_version backward_version;
+	enum tp_backward_mode backward;
+	enum tp_sequence sequence;
+	int32_t max_staleness;  /* mini-batches; 0: no bound */
+	int32_t in_flight;      /* depth that the in-flight limits count from; 0: the stages */
+	double staleness_decay; /* of i-timeprest */
 	/* the optimizer (sgd) */
 	double lr, momentum, weight_decay;
 	/* where it runs */
+	enum tp_clock clock;
+	char costs[TP_CONFIG_PATH_BYTES]; /* alone, loaded, flops, uniform:F,B, run:ID or a file; "" for the default */
+	char link[TP_CONFIG_NAME_BYTES];  /* "1gbit,50us"; "" for none */
+	char cluster[TP_CONFIG_PATH_BYTES]; /* a shipped name or a file; "" for none */
 	char device[TP_CONFIG_NAME_BYTES];
 	char conv[16]; /* auto, direct, winograd */
 	bool pin;
