@@ -11,3 +11,15 @@ const struct tp_policy tp_policy_pipedream = {
         .backward_reads = TP_READS_STASHED,
         .mini_limit = TP_LIMIT_DEPTH,
 };
+
+/* PipeDream's vertical synchronisation: a mini-batch reads one version at all stages, that of its entry, and its
+ * backward the same. */
+const struct tp_policy tp_policy_pipedream_vsync = {
+        .name = "pipedream-vsync",
+        .summary = "pipedream whose mini-batches read the same weight version at every stage",
+        .forward_unit = TP_UNIT_MINI,
+        .backward_unit = TP_UNIT_MINI,
+        .forward_reads = TP_READS_TAG,
+        .backward_reads = TP_READS_STASHED,
+        .mini_limit = TP_LIMIT_DEPTH,
+};

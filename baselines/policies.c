@@ -5,7 +5,19 @@
 #include "engine/base/text.h"
 
 const struct tp_policy *const tp_policies[] = {
-        &tp_policy_sequential, &tp_policy_gpipe, &tp_policy_pipedream, &tp_policy_timeprest, NULL,
+        &tp_policy_sequential,
+        &tp_policy_gpipe,
+        &tp_policy_1f1b,
+        &tp_policy_zb_h1,
+        &tp_policy_pipedream,
+        &tp_policy_pipedream_vsync,
+        &tp_policy_pipedream_2bw,
+        &tp_policy_timeprest,
+        &tp_policy_timeprest_stash,
+        &tp_policy_timeprest_1f1b,
+        &tp_policy_v_timeprest,
+        &tp_policy_i_timeprest,
+        NULL,
 };
 
 enum tp_status tp_policy_find(const char *name, const struct tp_policy **policy)

@@ -6,7 +6,11 @@
 
 extern const struct tp_policy tp_policy_sequential;
 extern const struct tp_policy tp_policy_gpipe;
+extern const struct tp_policy tp_policy_1f1b;
+extern const struct tp_policy tp_policy_zb_h1;
 extern const struct tp_policy tp_policy_pipedream;
+extern const struct tp_policy tp_policy_pipedream_vsync;
+extern const struct tp_policy tp_policy_pipedream_2bw;
 
 /* NULL-ended. */
 extern const struct tp_policy *const tp_policies[];

@@ -28,7 +28,8 @@ static void add_token(struct tp_text *line, const struct tp_action *action)
 		tp_micro_letters(action->micro == TP_WHOLE ? 0 : action->micro, true, letters);
 	else if (action->micro != TP_WHOLE)
 		tp_micro_letters(action->micro, false, letters);
-	tp_text_add(line, "%s%lld%s", line->length ? " " : "", (long long)action->mini, letters);
+	tp_text_add(line, "%s%lld%s%s", line->length ? " " : "", (long long)action->mini, letters,
+	            action->kind == TP_OP_BW ? "'" : "");
 }
 
 static void idle_until(struct grid *grid, int32_t stage, int64_t slot)

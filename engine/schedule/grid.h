@@ -1,5 +1,6 @@
 /* A schedule drawn with characters: one line per stage, one token per slot, parted by one space. `.` idle, `1A` forward
- * of micro-batch A of mini-batch 1, `1` backward of a whole mini-batch, `1a` backward of one micro-batch. */
+ * of micro-batch A of mini-batch 1, `1` backward of a whole mini-batch, `1a` backward of one micro-batch, `1a'` its
+ * weight part. */
 #ifndef TP_ENGINE_SCHEDULE_GRID_H
 #define TP_ENGINE_SCHEDULE_GRID_H
 

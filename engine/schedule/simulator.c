@@ -1,272 +1,492 @@
 #include "engine/schedule/simulator.h"
 
 #include "engine/base/memory.h"
+#include "engine/schedule/event_queue.h"
+#include "engine/schedule/slot_plan.h"
 
 struct sim_stage {
-	struct tp_progress progress;
-	struct tp_version_ledger ledger;
+	struct tp_station *station;
 	struct tp_sim_op running;
+	int64_t planned; /* static order: operations taken from the plan */
 	bool busy;
-	bool awake; /* its situation changed: let it choose */
+	bool updating; /* the operation has ended, its update goes on */
+	bool held;     /* idle with a backward that only the staleness bound keeps from starting */
+};
+
+/* Sets of stages, walked in ascending order. */
+struct stage_set {
+	uint64_t *words;
+	int32_t word_count;
 };
 
 struct sim {
+	const struct tp_sim_input *input;
 	struct tp_pipeline pipeline;
-	const struct tp_stage_cost *costs;
 	struct sim_stage *stages;
-	/* A binary heap of busy stages by (end of the running operation, stage). */
-	int32_t *heap;
-	int32_t heap_count;
-	/* Stages to look at next, each once. */
-	int32_t *wake_list;
-	int32_t wake_count;
+	struct tp_station *own_stations;              /* when the caller gave none */
+	struct tp_sim_channel *downstream, *upstream; /* into each stage; NULL: messages take no time and nobody asks */
+	struct tp_event_queue queue; /* ends of operations and updates by stage; then arrivals, see event numbers */
+	struct stage_set awake;      /* their situation changed: let them choose */
+	struct stage_set ending;     /* slots only: stages at work, which all end with the slot */
+	bool slots, detailed;
 	/* What all can see. */
 	struct tp_observation board;
-	struct tp_stamps stamps;
+	struct tp_stamps own_stamps;
+	const struct tp_stamps *stamps;
 	int64_t now;
 	int64_t difference_sum;
 	struct tp_sim_summary *summary;
 };
 
-static bool ends_before(const struct sim *sim, int32_t a, int32_t b)
+/* Event numbers: [0, W) ends at a stage, [W, 2W) arrivals from upstream, [2W, 3W) from downstream. */
+static int64_t arrival_event(const struct sim *sim, int32_t stage, bool gradient)
 {
-	int64_t end_a = sim->stages[a].running.end, end_b = sim->stages[b].running.end;
-	return end_a < end_b || (end_a == end_b && a < b);
+	return (int64_t)sim->pipeline.stages * (gradient ? 2 : 1) + stage;
 }
 
-static void heap_push(struct sim *sim, int32_t stage)
+static void set_add(struct stage_set *set, int32_t stage)
 {
-	int32_t at = sim->heap_count++;
-	while (at > 0 && ends_before(sim, stage, sim->heap[(at - 1) / 2])) {
-		sim->heap[at] = sim->heap[(at - 1) / 2];
-		at = (at - 1) / 2;
-	}
-	sim->heap[at] = stage;
-}
-
-static int32_t heap_pop(struct sim *sim)
-{
-	int32_t top = sim->heap[0], moved = sim->heap[--sim->heap_count], at = 0;
-	for (;;) {
-		int32_t child = 2 * at + 1;
-		if (child >= sim->heap_count)
-			break;
-		if (child + 1 < sim->heap_count && ends_before(sim, sim->heap[child + 1], sim->heap[child]))
-			child++;
-		if (!ends_before(sim, sim->heap[child], moved))
-			break;
-		sim->heap[at] = sim->heap[child];
-		at = child;
-	}
-	sim->heap[at] = moved;
-	return top;
+	set->words[stage / 64] |= UINT64_C(1) << (stage % 64);
 }
 
 static void wake(struct sim *sim, int32_t stage)
 {
-	if (stage < 0 || stage >= sim->pipeline.stages || sim->stages[stage].awake)
-		return;
-	sim->stages[stage].awake = true;
-	sim->wake_list[sim->wake_count++] = stage;
+	set_add(&sim->awake, stage);
 }
+
+/* --- messages ---------------------------------------------------------------------------------------------------- */
+
+static void deliver(struct sim *sim, int32_t stage, bool gradient)
+{
+	struct tp_progress *progress = &sim->stages[stage].station->progress;
+	*(gradient ? &progress->backwards_arrived : &progress->forwards_arrived) += 1;
+	wake(sim, stage);
+}
+
+/* Everything of a channel that has arrived by now; then the next arrival is an event. */
+static void deliver_due(struct sim *sim, int32_t stage, bool gradient)
+{
+	struct tp_sim_channel *channel = &(gradient ? sim->upstream : sim->downstream)[stage];
+	while (tp_sim_channel_busy(channel) && tp_sim_channel_next(channel) <= sim->now) {
+		channel->arrived++;
+		deliver(sim, stage, gradient);
+	}
+	if (tp_sim_channel_busy(channel))
+		tp_event_push(&sim->queue, tp_sim_channel_next(channel), arrival_event(sim, stage, gradient));
+}
+
+/* The result of an operation goes to stage `to`. */
+static enum tp_status send(struct sim *sim, int32_t to, bool gradient, int32_t micro)
+{
+	if (!sim->downstream) {
+		deliver(sim, to, gradient);
+		return TP_OK;
+	}
+	struct tp_sim_channel *channel = &(gradient ? sim->upstream : sim->downstream)[to];
+	bool was_busy = tp_sim_channel_busy(channel);
+	TP_TRY(tp_sim_channel_send(channel, sim->now, micro));
+	if (!was_busy)
+		deliver_due(sim, to, gradient);
+	return TP_OK;
+}
+
+/* --- an operation begins ------------------------------------------------------------------------------------------ */
 
 static int64_t cost_of(const struct sim *sim, int32_t stage, const struct tp_action *action)
 {
-	if (!sim->costs)
+	if (sim->slots)
 		return 1;
-	const struct tp_stage_cost *cost = &sim->costs[stage];
-	const int64_t *table = action->kind == TP_OP_F ? cost->forward : cost->backward;
-	return table[action->micro == TP_WHOLE ? 0 : action->micro];
+	const struct tp_stage_cost *cost = &sim->input->costs[stage];
+	int32_t at = action->micro == TP_WHOLE ? 0 : action->micro;
+	switch (action->kind) {
+	case TP_OP_F:
+		return cost->forward[at];
+	case TP_OP_BW:
+		return cost->weights[at];
+	default:
+		return cost->backward[at];
+	}
 }
 
-static void start_forward(struct sim *sim, struct sim_stage *stage)
+static const struct tp_planned_op *planned_op(const struct sim *sim, int32_t stage)
 {
-	struct tp_sim_op *op = &stage->running;
-	int64_t index = tp_forward_index(&op->action, stage->progress.forwards_per_mini);
-	op->version_read = op->version_oldest_forward = tp_ledger_begin_forward(&stage->ledger, index);
-	if (op->stage == 0) {
-		sim->stamps.tags[index & sim->stamps.tag_mask] = op->version_read;
+	const struct tp_slot_plan *plan = sim->input->plan;
+	return &plan->ops[stage * plan->ops_per_stage + sim->stages[stage].planned];
+}
+
+/* What the stage does next, if it can. */
+static bool choose(const struct sim *sim, int32_t stage, struct tp_action *action)
+{
+	const struct tp_progress *progress = &sim->stages[stage].station->progress;
+	if (!sim->input->plan)
+		return tp_progress_choose(progress, action);
+	if (tp_progress_finished(progress))
+		return false;
+	*action = planned_op(sim, stage)->action;
+	return tp_progress_ready(progress, action->kind);
+}
+
+/* The last stage begins a mini-batch's backward. */
+static void note_difference(struct sim *sim, const struct tp_action *action, const struct tp_observation *seen,
+                            int64_t version_read)
+{
+	struct tp_sim_summary *summary = sim->summary;
+	int64_t difference = action->mini - seen->committed;
+	sim->difference_sum += difference;
+	if (difference > summary->version_difference_max)
+		summary->version_difference_max = difference;
+	summary->version_chains += version_read <= 0;
+	if (summary->last_stage_backwards++ == 0)
+		summary->first_backward_start = sim->now;
+	summary->last_backward_start = sim->now;
+}
+
+static void publish(struct sim *sim, const struct tp_action *action, const struct tp_begun *begun, bool stamps,
+                    int32_t forwards_per_mini, const struct tp_observation *seen)
+{
+	if (action->kind == TP_OP_F) {
+		int64_t index = tp_forward_index(action, forwards_per_mini);
+		sim->own_stamps.tags[index & sim->own_stamps.tag_mask] = begun->read;
 		sim->board.entered = index + 1;
+	} else if (stamps) {
+		sim->own_stamps.stamps[(action->mini - 1) & sim->own_stamps.stamp_mask] = seen->committed;
+		sim->board.started = action->mini;
 	}
 }
 
-static void start_backward(struct sim *sim, struct sim_stage *stage)
+/* Only where somebody looks at it. */
+static void describe(struct sim *sim, struct sim_stage *stage, const struct tp_begun *begun,
+                     const struct tp_observation *seen)
 {
 	struct tp_sim_op *op = &stage->running;
-	bool first = stage->progress.backwards_done % stage->progress.backwards_per_mini == 0;
-	if (op->stage == sim->pipeline.stages - 1 && first) {
-		int64_t mini = op->action.mini, difference = mini - op->seen.committed;
-		sim->difference_sum += difference;
-		if (difference > sim->summary->version_difference_max)
-			sim->summary->version_difference_max = difference;
-		sim->stamps.stamps[(mini - 1) & sim->stamps.stamp_mask] = op->seen.committed;
-		sim->board.started = mini;
-		if (stage->ledger.uses_stamps)
-			tp_ledger_stamp(&stage->ledger, mini, op->seen.committed);
-	}
-	op->version_read = tp_ledger_begin_backward(&stage->ledger, &op->action);
-	op->version_oldest_forward = tp_ledger_oldest_forward_version(&stage->ledger, &op->action);
-	op->stamp = stage->ledger.uses_stamps ? op->version_read : -1;
+	const struct tp_version_ledger *ledger = &stage->station->ledger;
+	bool backward = op->action.kind != TP_OP_F;
+	op->held_until = backward && stage->held ? sim->now : 0;
+	op->seen = *seen;
+	op->version_read = begun->read;
+	op->version_live = begun->live;
+	op->version_oldest_forward = begun->oldest_forward;
+	op->stamp = backward && ledger->uses_stamps ? begun->read : -1;
+	op->read_buffer = tp_ledger_buffer(ledger, begun->read);
+	op->updates = false;
 }
 
-/* Let a free stage start what the policy prefers. `seen` is the board as it was before any stage chose at this moment.
- */
-static void choose(struct sim *sim, int32_t index, const struct tp_observation *seen)
+/* Take the message that the operation consumes, if it consumes one. */
+static void take_message(struct sim *sim, struct tp_sim_op *op)
+{
+	bool forward = op->action.kind == TP_OP_F;
+	op->takes_message =
+	        forward ? op->stage > 0 : op->action.kind != TP_OP_BW && op->stage < sim->pipeline.stages - 1;
+	if (op->takes_message && sim->downstream)
+		op->message = tp_sim_channel_take(&(forward ? sim->downstream : sim->upstream)[op->stage]);
+}
+
+static enum tp_status begin(struct sim *sim, int32_t index, const struct tp_observation *now)
 {
 	struct sim_stage *stage = &sim->stages[index];
-	struct tp_view view;
-	if (stage->busy || !tp_progress_view(&stage->progress, &view))
-		return;
-	struct tp_action action = tp_policy_pick(sim->pipeline.policy, &view);
-	tp_ledger_observe(&stage->ledger, seen, &sim->stamps);
-	stage->running = (struct tp_sim_op){
-	        .stage = index,
-	        .action = action,
-	        .start = sim->now,
-	        .seen = *seen,
-	        .version_live = stage->ledger.live,
-	        .stamp = -1,
-	};
-	if (action.kind == TP_OP_F)
-		start_forward(sim, stage);
-	else
-		start_backward(sim, stage);
-	stage->running.end = sim->now + cost_of(sim, index, &action);
-	if (action.kind == TP_OP_B && sim->costs &&
-	    (stage->progress.backwards_done + 1) % stage->progress.backwards_per_mini == 0)
-		stage->running.end += sim->costs[index].update;
+	struct tp_sim_op *op = &stage->running;
+	if (stage->busy)
+		return TP_OK;
+	if (!choose(sim, index, &op->action)) {
+		stage->held = tp_progress_held(&stage->station->progress);
+		return TP_OK;
+	}
+	const struct tp_observation *seen = sim->input->plan ? &planned_op(sim, index)->seen : now;
+	bool stamps = tp_station_stamps(stage->station, &op->action);
+	struct tp_begun begun = tp_station_begin(stage->station, &op->action, seen->committed, seen, sim->stamps);
+	if (stamps)
+		note_difference(sim, &op->action, seen, begun.read);
+	if ((index == 0 && op->action.kind == TP_OP_F) || stamps)
+		publish(sim, &op->action, &begun, stamps, stage->station->progress.forwards_per_mini, seen);
+	op->stage = index;
+	op->start = sim->now;
+	op->end = op->update_end = sim->now + cost_of(sim, index, &op->action);
+	take_message(sim, op);
 	stage->busy = true;
-	heap_push(sim, index);
+	if (sim->slots)
+		set_add(&sim->ending, index);
+	else
+		tp_event_push(&sim->queue, op->end, index);
+	if (!sim->detailed)
+		return TP_OK;
+	describe(sim, stage, &begun, seen);
+	stage->held = false;
+	const struct tp_sim_hooks *hooks = sim->input->hooks;
+	return hooks->begin ? hooks->begin(sim->input->context, op) : TP_OK;
 }
 
-static void finish_forward(struct sim *sim, struct sim_stage *stage)
+/* --- an operation ends -------------------------------------------------------------------------------------------- */
+
+/* Stage 0 commits with its update: a stamp given while this backward ran may still name the old version. */
+static void commit(struct sim *sim, struct sim_stage *stage, const struct tp_observation *at_end)
 {
-	struct tp_sim_op *op = &stage->running;
-	tp_ledger_end_forward(&stage->ledger, tp_forward_index(&op->action, stage->progress.forwards_per_mini));
-	(void)tp_progress_complete(&stage->progress, &op->action);
-	if (op->stage + 1 < sim->pipeline.stages) {
-		sim->stages[op->stage + 1].progress.forwards_arrived++;
-		wake(sim, op->stage + 1);
-	}
+	struct sim_stage *last = &sim->stages[sim->pipeline.stages - 1];
+	tp_ledger_observe(&stage->station->ledger, at_end, sim->stamps);
+	sim->board.committed = stage->station->ledger.live + 1;
+	last->station->progress.committed = sim->board.committed;
+	if (sim->pipeline.max_staleness > 0)
+		wake(sim, sim->pipeline.stages - 1);
 }
 
-static void finish_backward(struct sim *sim, struct sim_stage *stage)
-{
-	struct tp_sim_op *op = &stage->running;
-	op->updates = tp_progress_complete(&stage->progress, &op->action);
-	tp_ledger_end_backward(&stage->ledger, &op->action, op->updates);
-	op->seen_at_end = sim->board;
-	if (op->updates) {
-		/* Stage 0 commits with its update: a stamp given while this backward ran may still name the old
-		 * version. */
-		if (op->stage == 0)
-			tp_ledger_observe(&stage->ledger, &op->seen_at_end, &sim->stamps);
-		op->update_in_place = tp_ledger_update(&stage->ledger).in_place;
-		if (op->stage == 0)
-			sim->board.committed = stage->ledger.live;
-	}
-	if (op->stage > 0) {
-		sim->stages[op->stage - 1].progress.backwards_arrived++;
-		wake(sim, op->stage - 1);
-	}
-}
-
-static enum tp_status finish(struct sim *sim, int32_t index, tp_sim_sink *sink, void *context)
+static void update(struct sim *sim, int32_t index)
 {
 	struct sim_stage *stage = &sim->stages[index];
-	if (stage->running.action.kind == TP_OP_F)
-		finish_forward(sim, stage);
-	else
-		finish_backward(sim, stage);
-	stage->busy = false;
-	stage->running.versions_alive = stage->ledger.alive;
-	wake(sim, index);
+	struct tp_sim_op *op = &stage->running;
+	op->updates = true;
+	if (index == 0)
+		commit(sim, stage, &op->seen_at_end);
+	op->update = tp_ledger_update(&stage->station->ledger, op->action.mini);
+	if (sim->slots || sim->input->costs[index].update == 0)
+		return;
+	op->update_end = op->end + sim->input->costs[index].update;
+	stage->updating = true;
+	tp_event_push(&sim->queue, op->update_end, index);
+}
+
+static enum tp_status finish(struct sim *sim, int32_t index)
+{
+	struct sim_stage *stage = &sim->stages[index];
+	struct tp_sim_op *op = &stage->running;
+	enum tp_op_kind kind = op->action.kind;
+	bool updates = tp_station_end(stage->station, &op->action);
+	op->seen_at_end = sim->input->plan ? planned_op(sim, index)->seen_at_end : sim->board;
+	if (kind == TP_OP_F && index + 1 < sim->pipeline.stages)
+		TP_TRY(send(sim, index + 1, false, op->action.micro));
+	else if ((kind == TP_OP_B || kind == TP_OP_BX) && index > 0)
+		TP_TRY(send(sim, index - 1, true, op->action.micro));
+	if (updates)
+		update(sim, index);
+	stage->planned++;
 	sim->summary->operations++;
-	sim->summary->busy[index] += stage->running.end - stage->running.start;
-	return sink ? sink(context, &stage->running) : TP_OK;
+	sim->summary->busy[index] += op->update_end - op->start;
+	if (!stage->updating) {
+		stage->busy = false;
+		wake(sim, index);
+	}
+	if (!sim->detailed || !sim->input->hooks->end)
+		return TP_OK;
+	op->versions_alive = stage->station->ledger.alive;
+	return sim->input->hooks->end(sim->input->context, op);
+}
+
+/* --- time ----------------------------------------------------------------------------------------------------------
+ */
+
+/* Take the first member at or after `from` out of the set; -1 when there is none. */
+static int32_t set_take(struct stage_set *set, int32_t from)
+{
+	uint64_t mask = ~UINT64_C(0) << (from % 64);
+	for (int32_t w = from / 64; w < set->word_count; w++, mask = ~UINT64_C(0)) {
+		uint64_t members = set->words[w] & mask;
+		if (members == 0)
+			continue;
+		int32_t bit = __builtin_ctzll(members);
+		set->words[w] &= ~(UINT64_C(1) << bit);
+		return w * 64 + bit;
+	}
+	return -1;
+}
+
+static enum tp_status let_choose(struct sim *sim)
+{
+	const struct tp_observation seen = sim->board; /* as it was before any stage chose at this moment */
+	for (int32_t s = set_take(&sim->awake, 0); s >= 0; s = set_take(&sim->awake, s + 1))
+		TP_TRY(begin(sim, s, &seen));
+	return TP_OK;
+}
+
+static enum tp_status run_slots(struct sim *sim)
+{
+	int64_t before = -1;
+	while (sim->summary->operations != before) {
+		before = sim->summary->operations;
+		TP_TRY(let_choose(sim));
+		sim->now++;
+		for (int32_t s = set_take(&sim->ending, 0); s >= 0; s = set_take(&sim->ending, s + 1))
+			TP_TRY(finish(sim, s));
+	}
+	sim->now--; /* the last slot was empty */
+	return TP_OK;
+}
+
+static enum tp_status handle(struct sim *sim, int64_t event)
+{
+	int32_t stages = sim->pipeline.stages, index = (int32_t)(event % stages);
+	if (event >= stages) {
+		deliver_due(sim, index, event >= 2 * (int64_t)stages);
+		return TP_OK;
+	}
+	struct sim_stage *stage = &sim->stages[index];
+	if (!stage->updating)
+		return finish(sim, index);
+	stage->updating = stage->busy = false;
+	wake(sim, index);
+	return TP_OK;
+}
+
+static enum tp_status run_events(struct sim *sim)
+{
+	for (;;) {
+		TP_TRY(let_choose(sim));
+		if (sim->queue.count == 0)
+			return TP_OK;
+		sim->now = tp_event_next_time(&sim->queue);
+		while (sim->queue.count > 0 && tp_event_next_time(&sim->queue) == sim->now)
+			TP_TRY(handle(sim, tp_event_pop(&sim->queue)));
+	}
 }
 
 static enum tp_status check_finished(const struct sim *sim)
 {
 	for (int32_t s = 0; s < sim->pipeline.stages; s++) {
-		const struct tp_progress *progress = &sim->stages[s].progress;
+		const struct tp_progress *progress = &sim->stages[s].station->progress;
 		if (!tp_progress_finished(progress))
 			return tp_fail(TP_ERR_INPUT,
 			               "schedule '%s' stands still: stage %d has done %lld forwards and %lld backwards "
 			               "of %lld mini-batches and nothing is ready",
-			               sim->pipeline.policy->name, s, (long long)progress->forwards_done,
-			               (long long)progress->backwards_done, (long long)progress->minis);
+			               sim->pipeline.policy->name, s, (long long)progress->forward.done,
+			               (long long)progress->backward.done, (long long)progress->minis);
 	}
 	return TP_OK;
 }
 
-static enum tp_status run(struct sim *sim, tp_sim_sink *sink, void *context)
+/* --- making and ending ---------------------------------------------------------------------------------------------
+ */
+
+static enum tp_status set_init(struct stage_set *set, int32_t stages)
 {
-	for (int32_t s = 0; s < sim->pipeline.stages; s++)
-		wake(sim, s);
-	for (;;) {
-		struct tp_observation seen = sim->board;
-		for (int32_t i = 0; i < sim->wake_count; i++) {
-			sim->stages[sim->wake_list[i]].awake = false;
-			choose(sim, sim->wake_list[i], &seen);
-		}
-		sim->wake_count = 0;
-		if (sim->heap_count == 0)
-			return check_finished(sim);
-		sim->now = sim->stages[sim->heap[0]].running.end;
-		while (sim->heap_count > 0 && sim->stages[sim->heap[0]].running.end == sim->now)
-			TP_TRY(finish(sim, heap_pop(sim), sink, context));
+	set->word_count = (stages + 63) / 64;
+	set->words = tp_alloc_array((size_t)set->word_count, sizeof *set->words);
+	return set->words ? TP_OK : TP_ERR_NOMEM;
+}
+
+static enum tp_status make_stations(struct sim *sim)
+{
+	if (sim->input->stations) {
+		for (int32_t s = 0; s < sim->pipeline.stages; s++)
+			sim->stages[s].station = sim->input->stations[s];
+		return TP_OK;
 	}
+	sim->own_stations = tp_alloc_array((size_t)sim->pipeline.stages, sizeof *sim->own_stations);
+	if (!sim->own_stations)
+		return TP_ERR_NOMEM;
+	for (int32_t s = 0; s < sim->pipeline.stages; s++) {
+		sim->stages[s].station = &sim->own_stations[s];
+		TP_TRY(tp_station_init(&sim->own_stations[s], &sim->pipeline, s));
+	}
+	return TP_OK;
+}
+
+static enum tp_status make_channels(struct sim *sim)
+{
+	const struct tp_boundary_cost *boundaries = sim->input->boundaries;
+	if (!boundaries && !(sim->detailed && sim->input->hooks->begin))
+		return TP_OK;
+	sim->downstream = tp_alloc_array((size_t)sim->pipeline.stages, sizeof *sim->downstream);
+	sim->upstream = tp_alloc_array((size_t)sim->pipeline.stages, sizeof *sim->upstream);
+	if (!sim->downstream || !sim->upstream)
+		return TP_ERR_NOMEM;
+	const struct tp_boundary_cost none = {{NULL, 0}, {NULL, 0}};
+	for (int32_t s = 0; s + 1 < sim->pipeline.stages; s++) {
+		const struct tp_boundary_cost *cost = boundaries ? &boundaries[s] : &none;
+		TP_TRY(tp_sim_channel_init(&sim->downstream[s + 1], cost->downstream));
+		TP_TRY(tp_sim_channel_init(&sim->upstream[s], cost->upstream));
+	}
+	return TP_OK;
 }
 
 static enum tp_status sim_init(struct sim *sim)
 {
 	size_t stages = (size_t)sim->pipeline.stages;
 	sim->stages = tp_alloc_array(stages, sizeof *sim->stages);
-	sim->heap = tp_alloc_array(stages, sizeof *sim->heap);
-	sim->wake_list = tp_alloc_array(stages, sizeof *sim->wake_list);
 	sim->summary->busy = tp_alloc_array(stages, sizeof *sim->summary->busy);
 	sim->summary->versions_alive_max = tp_alloc_array(stages, sizeof *sim->summary->versions_alive_max);
-	if (!sim->stages || !sim->heap || !sim->wake_list || !sim->summary->busy || !sim->summary->versions_alive_max)
+	if (!sim->stages || !sim->summary->busy || !sim->summary->versions_alive_max)
 		return TP_ERR_NOMEM;
-	for (int32_t s = 0; s < sim->pipeline.stages; s++) {
-		tp_progress_init(&sim->stages[s].progress, &sim->pipeline, s);
-		TP_TRY(tp_ledger_init(&sim->stages[s].ledger, &sim->pipeline, s));
-	}
+	TP_TRY(set_init(&sim->awake, sim->pipeline.stages));
+	TP_TRY(set_init(&sim->ending, sim->pipeline.stages));
+	TP_TRY(make_stations(sim));
+	TP_TRY(make_channels(sim));
+	TP_TRY(tp_event_queue_init(&sim->queue, 3 * (int64_t)sim->pipeline.stages));
 	/* The shared rings are as long as every stage's own. */
-	sim->stamps.tag_mask = sim->stages[0].ledger.forward_mask;
-	sim->stamps.stamp_mask = sim->stages[0].ledger.mini_mask;
-	sim->stamps.tags = tp_alloc_array((size_t)sim->stamps.tag_mask + 1, sizeof *sim->stamps.tags);
-	sim->stamps.stamps = tp_alloc_array((size_t)sim->stamps.stamp_mask + 1, sizeof *sim->stamps.stamps);
-	return sim->stamps.tags && sim->stamps.stamps ? TP_OK : TP_ERR_NOMEM;
+	struct tp_stamps *stamps = &sim->own_stamps;
+	stamps->tag_mask = sim->stages[0].station->ledger.forward_mask;
+	stamps->stamp_mask = sim->stages[0].station->ledger.mini_mask;
+	stamps->tags = tp_alloc_array((size_t)stamps->tag_mask + 1, sizeof *stamps->tags);
+	stamps->stamps = tp_alloc_array((size_t)stamps->stamp_mask + 1, sizeof *stamps->stamps);
+	sim->stamps = sim->input->plan ? &sim->input->plan->stamps : stamps;
+	if (sim->input->plan) /* the bound has shaped the plan */
+		sim->stages[sim->pipeline.stages - 1].station->progress.max_staleness = INT64_MAX;
+	return stamps->tags && stamps->stamps ? TP_OK : TP_ERR_NOMEM;
+}
+
+static void sim_release(struct sim *sim)
+{
+	for (int32_t s = 0; s < sim->pipeline.stages; s++) {
+		if (sim->own_stations)
+			tp_station_release(&sim->own_stations[s]);
+		if (sim->downstream)
+			tp_sim_channel_release(&sim->downstream[s]);
+		if (sim->upstream)
+			tp_sim_channel_release(&sim->upstream[s]);
+	}
+	tp_free(sim->own_stations);
+	tp_free(sim->downstream);
+	tp_free(sim->upstream);
+	tp_free(sim->stages);
+	tp_free(sim->awake.words);
+	tp_free(sim->ending.words);
+	tp_event_queue_release(&sim->queue);
+	tp_free(sim->own_stamps.tags);
+	tp_free(sim->own_stamps.stamps);
+}
+
+static enum tp_status run(struct sim *sim)
+{
+	for (int32_t s = 0; s < sim->pipeline.stages; s++)
+		wake(sim, s);
+	TP_TRY(sim->slots ? run_slots(sim) : run_events(sim));
+	TP_TRY(check_finished(sim));
+	sim->summary->makespan = sim->now;
+	sim->summary->version_difference_mean = (double)sim->difference_sum / (double)sim->pipeline.minis;
+	for (int32_t s = 0; s < sim->pipeline.stages; s++)
+		sim->summary->versions_alive_max[s] = sim->stages[s].station->ledger.alive_max;
+	return TP_OK;
+}
+
+enum tp_status tp_simulate_epoch(const struct tp_sim_input *input, struct tp_sim_summary *summary)
+{
+	*summary = (struct tp_sim_summary){0};
+	struct sim sim = {
+	        .input = input,
+	        .pipeline = *input->pipeline,
+	        .summary = summary,
+	        .slots = !input->costs,
+	        .detailed = input->hooks != NULL,
+	};
+	TP_CHECK(input->costs || !input->boundaries);
+	if (sim.pipeline.policy->single_stage)
+		sim.pipeline.stages = 1;
+	enum tp_status status = sim_init(&sim);
+	if (status == TP_OK)
+		status = run(&sim);
+	sim_release(&sim);
+	if (status != TP_OK)
+		tp_sim_summary_release(summary);
+	return status;
 }
 
 enum tp_status tp_simulate(const struct tp_pipeline *pipeline, const struct tp_stage_cost *costs, tp_sim_sink *sink,
                            void *context, struct tp_sim_summary *summary)
 {
-	*summary = (struct tp_sim_summary){0};
-	struct sim sim = {.pipeline = *pipeline, .costs = costs, .summary = summary};
-	if (pipeline->policy->single_stage)
-		sim.pipeline.stages = 1;
-	enum tp_status status = sim_init(&sim);
-	if (status == TP_OK)
-		status = run(&sim, sink, context);
-	if (status == TP_OK) {
-		summary->makespan = sim.now;
-		summary->version_difference_mean = (double)sim.difference_sum / (double)pipeline->minis;
-		for (int32_t s = 0; s < sim.pipeline.stages; s++)
-			summary->versions_alive_max[s] = sim.stages[s].ledger.alive_max;
-	}
-	for (int32_t s = 0; sim.stages && s < sim.pipeline.stages; s++)
-		tp_ledger_release(&sim.stages[s].ledger);
-	tp_free(sim.stages);
-	tp_free(sim.heap);
-	tp_free(sim.wake_list);
-	tp_free(sim.stamps.tags);
-	tp_free(sim.stamps.stamps);
-	if (status != TP_OK)
-		tp_sim_summary_release(summary);
-	return status;
+	const struct tp_sim_hooks hooks = {.end = sink};
+	const struct tp_sim_input input = {
+	        .pipeline = pipeline,
+	        .costs = costs,
+	        .hooks = sink ? &hooks : NULL,
+	        .context = context,
+	};
+	return tp_simulate_epoch(&input, summary);
 }
 
 void tp_sim_summary_release(struct tp_sim_summary *summary)

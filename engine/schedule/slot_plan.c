@@ -27,10 +27,9 @@ static enum tp_status lay_out(void *context, const struct tp_sim_op *op)
 enum tp_status tp_slot_plan_init(struct tp_slot_plan *plan, const struct tp_pipeline *pipeline)
 {
 	int32_t forwards = tp_forwards_per_mini(pipeline->policy, pipeline->micro_batches);
-	int32_t backwards = tp_backwards_per_mini(pipeline->policy, pipeline->micro_batches);
 	*plan = (struct tp_slot_plan){
 	        .stages = pipeline->stages,
-	        .ops_per_stage = pipeline->minis * (forwards + backwards),
+	        .ops_per_stage = tp_operations_per_stage(pipeline),
 	        .stamps = {.tag_mask = INT64_MAX, .stamp_mask = INT64_MAX},
 	};
 	plan->ops = tp_alloc_array((size_t)(plan->stages * plan->ops_per_stage), sizeof *plan->ops);

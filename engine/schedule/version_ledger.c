@@ -1,5 +1,7 @@
 #include "engine/schedule/version_ledger.h"
 
+#include <math.h>
+
 #include "engine/base/memory.h"
 
 int64_t tp_ring_size(int64_t value)
@@ -13,15 +15,42 @@ int64_t tp_ring_size(int64_t value)
 int32_t tp_ledger_buffer_bound(const struct tp_pipeline *pipeline, int32_t stage)
 {
 	const struct tp_policy *policy = pipeline->policy;
-	bool shared = policy->forward_reads == TP_READS_TAG || policy->backward_reads == TP_READS_COMMITTED;
 	/* With m mini-batches in flight at stage 0, a tag or stamp that a later operation here can carry while
-	 * mini-batch i is applied is at least i - m, as is the committed version. With version i itself: m + 1. */
-	if (shared)
-		return (int32_t)tp_minis_in_flight(pipeline, 0) + 1;
+	 * mini-batch i is applied is at least i - m, as is the committed version. With version i itself: m + 1; the
+	 * head that seeds the next epoch may be older still. */
+	if (policy->forward_reads == TP_READS_TAG || tp_policy_stamps(policy))
+		return (int32_t)tp_minis_in_flight(pipeline, 0) + 1 + pipeline->independent;
+	if (policy->forward_reads == TP_READS_DELAYED)
+		return 2; /* what mini-batch t reads, and what t + 1 will; t's own is made when the former is done with
+		           */
 	/* What the other mini-batches in flight here have stashed, and the new version. */
 	if (policy->backward_reads == TP_READS_STASHED)
 		return (int32_t)tp_minis_in_flight(pipeline, stage);
 	return 1; /* nobody reads anything older once an update is due */
+}
+
+static enum tp_status init_lineages(struct tp_version_ledger *ledger)
+{
+	struct tp_lineages *lineages = &ledger->lineages;
+	lineages->momentum = tp_alloc_array((size_t)ledger->version_mask + 1, sizeof *lineages->momentum);
+	lineages->extended = tp_alloc_array((size_t)ledger->version_mask + 1, sizeof *lineages->extended);
+	lineages->versions = tp_alloc_array((size_t)ledger->buffer_count, sizeof *lineages->versions);
+	if (!lineages->momentum || !lineages->extended || !lineages->versions)
+		return TP_ERR_NOMEM;
+	lineages->versions[0] = 1;
+	lineages->in_use = lineages->in_use_max = 1;
+	return TP_OK;
+}
+
+static bool has_lineages(const struct tp_version_ledger *ledger)
+{
+	return ledger->lineages.momentum != NULL;
+}
+
+/* References that any version has from its making: live, not older than committed, read by mini-batch k + 2. */
+static int32_t first_references(const struct tp_version_ledger *ledger)
+{
+	return 1 + ledger->uses_floor + ledger->delays;
 }
 
 enum tp_status tp_ledger_init(struct tp_version_ledger *ledger, const struct tp_pipeline *pipeline, int32_t stage)
@@ -29,7 +58,9 @@ enum tp_status tp_ledger_init(struct tp_version_ledger *ledger, const struct tp_
 	const struct tp_policy *policy = pipeline->policy;
 	int32_t bound = tp_ledger_buffer_bound(pipeline, stage);
 	int32_t per_mini = tp_forwards_per_mini(policy, pipeline->micro_batches);
-	int64_t versions = tp_ring_size(bound + 1);
+	/* The seed of independent sequences can be as old as the epoch; its number must not meet another's. */
+	int64_t span = pipeline->independent ? pipeline->minis + 2 : bound + 2;
+	int64_t versions = tp_ring_size(span);
 	int64_t minis = tp_ring_size(tp_minis_in_flight(pipeline, 0) + 1);
 	int64_t forwards = tp_ring_size(minis * per_mini);
 	*ledger = (struct tp_version_ledger){
@@ -38,7 +69,9 @@ enum tp_status tp_ledger_init(struct tp_version_ledger *ledger, const struct tp_
 	        .stages = pipeline->stages,
 	        .forwards_per_mini = per_mini,
 	        .uses_tags = policy->forward_reads == TP_READS_TAG,
-	        .uses_stamps = policy->backward_reads == TP_READS_COMMITTED,
+	        .uses_stamps = tp_policy_stamps(policy),
+	        .keeps_forwards = tp_policy_keeps_forward_versions(policy),
+	        .delays = policy->forward_reads == TP_READS_DELAYED,
 	        .version_mask = versions - 1,
 	        .forward_mask = forwards - 1,
 	        .mini_mask = minis - 1,
@@ -50,15 +83,20 @@ enum tp_status tp_ledger_init(struct tp_version_ledger *ledger, const struct tp_
 	ledger->free_buffers = tp_alloc_array((size_t)bound, sizeof *ledger->free_buffers);
 	ledger->forward_version = tp_alloc_array((size_t)forwards, sizeof *ledger->forward_version);
 	ledger->backward_version = tp_alloc_array((size_t)minis, sizeof *ledger->backward_version);
-	if (!ledger->references || !ledger->buffer || !ledger->free_buffers || !ledger->forward_version ||
-	    !ledger->backward_version) {
+	enum tp_status status = ledger->references && ledger->buffer && ledger->free_buffers &&
+	                                        ledger->forward_version && ledger->backward_version
+	                                ? TP_OK
+	                                : TP_ERR_NOMEM;
+	if (status == TP_OK && pipeline->independent)
+		status = init_lineages(ledger);
+	if (status != TP_OK) {
 		tp_ledger_release(ledger);
-		return TP_ERR_NOMEM;
+		return status;
 	}
 	/* Buffer 0 holds the first version; the others are free, the lowest on top. */
 	for (int32_t i = bound - 1; i >= 1; i--)
 		ledger->free_buffers[ledger->free_count++] = i;
-	ledger->references[0] = 1 + ledger->uses_floor;
+	ledger->references[0] = first_references(ledger) + pipeline->independent;
 	ledger->alive = ledger->alive_max = 1;
 	return TP_OK;
 }
@@ -70,19 +108,10 @@ void tp_ledger_release(struct tp_version_ledger *ledger)
 	tp_free(ledger->free_buffers);
 	tp_free(ledger->forward_version);
 	tp_free(ledger->backward_version);
+	tp_free(ledger->lineages.momentum);
+	tp_free(ledger->lineages.extended);
+	tp_free(ledger->lineages.versions);
 	*ledger = (struct tp_version_ledger){0};
-}
-
-void tp_ledger_begin_epoch(struct tp_version_ledger *ledger)
-{
-	/* Only the live version may be left; with it, its floor reference. */
-	int32_t kept = tp_ledger_buffer(ledger, ledger->live);
-	TP_CHECK(ledger->alive == 1);
-	ledger->references[ledger->live & ledger->version_mask] = 0;
-	ledger->references[0] = 1 + ledger->uses_floor;
-	ledger->buffer[0] = kept;
-	ledger->live = 0;
-	ledger->seen = (struct tp_observation){0};
 }
 
 static void hold(struct tp_version_ledger *ledger, int64_t version)
@@ -92,14 +121,79 @@ static void hold(struct tp_version_ledger *ledger, int64_t version)
 	(*references)++;
 }
 
+/* One version fewer of a lineage; its momentum is free with the last. */
+static void leave_lineage(struct tp_lineages *lineages, int32_t momentum)
+{
+	TP_CHECK(lineages->versions[momentum] > 0);
+	lineages->in_use -= --lineages->versions[momentum] == 0;
+}
+
 static void drop(struct tp_version_ledger *ledger, int64_t version)
 {
 	int64_t at = version & ledger->version_mask;
 	TP_CHECK(ledger->references[at] > 0);
-	if (--ledger->references[at] == 0) {
-		ledger->free_buffers[ledger->free_count++] = ledger->buffer[at];
-		ledger->alive--;
+	if (--ledger->references[at] > 0)
+		return;
+	ledger->free_buffers[ledger->free_count++] = ledger->buffer[at];
+	ledger->alive--;
+	if (has_lineages(ledger))
+		leave_lineage(&ledger->lineages, ledger->lineages.momentum[at]);
+}
+
+void tp_ledger_drain(struct tp_version_ledger *ledger)
+{
+	if (ledger->uses_floor) {
+		for (int64_t k = ledger->seen.committed; k < ledger->live; k++)
+			drop(ledger, k);
 	}
+	ledger->seen.committed = ledger->live;
+	if (has_lineages(ledger) && ledger->lineages.seed != ledger->live) {
+		/* The newest version ends here; what the epoch's first lineage came to goes on. */
+		for (int32_t i = 0; i < 1 + ledger->uses_floor; i++) {
+			drop(ledger, ledger->live);
+			hold(ledger, ledger->lineages.seed);
+		}
+		ledger->live = ledger->lineages.seed;
+	}
+}
+
+/* What one version is known by, from one number to another. */
+static void renumber(struct tp_version_ledger *ledger, int64_t from, int64_t to, int32_t references)
+{
+	int64_t from_at = from & ledger->version_mask, to_at = to & ledger->version_mask;
+	int32_t kept = tp_ledger_buffer(ledger, from);
+	ledger->references[from_at] = 0;
+	ledger->references[to_at] = references;
+	ledger->buffer[to_at] = kept;
+	if (has_lineages(ledger)) {
+		ledger->lineages.momentum[to_at] = ledger->lineages.momentum[from_at];
+		ledger->lineages.extended[to_at] = false;
+	}
+}
+
+void tp_ledger_begin_epoch(struct tp_version_ledger *ledger)
+{
+	bool trained = ledger->live > 0;
+	TP_CHECK(ledger->alive == (ledger->delays && (trained || ledger->oldest < 0) ? 2 : 1));
+	if (ledger->delays && trained) {
+		/* The one before the live one, too: the first mini-batch of the epoch reads it. Where their places
+		 * cross, the older goes first: live is at least 1, so 0 and -1 are free or being left. */
+		int32_t older = tp_ledger_buffer(ledger, ledger->live - 1),
+		        newer = tp_ledger_buffer(ledger, ledger->live);
+		ledger->references[(ledger->live - 1) & ledger->version_mask] = 0;
+		ledger->references[ledger->live & ledger->version_mask] = 0;
+		ledger->references[-1 & ledger->version_mask] = 1;
+		ledger->buffer[-1 & ledger->version_mask] = older;
+		ledger->references[0] = first_references(ledger);
+		ledger->buffer[0] = newer;
+		ledger->oldest = -1;
+	} else if (!ledger->delays) {
+		renumber(ledger, ledger->live, 0, first_references(ledger) + has_lineages(ledger));
+	}
+	ledger->live = 0;
+	ledger->lineages.seed = 0;
+	ledger->lineages.count = 0;
+	ledger->seen = (struct tp_observation){0};
 }
 
 void tp_ledger_observe(struct tp_version_ledger *ledger, const struct tp_observation *now,
@@ -127,20 +221,21 @@ void tp_ledger_observe(struct tp_version_ledger *ledger, const struct tp_observa
 	ledger->seen = *now;
 }
 
-int64_t tp_ledger_begin_forward(struct tp_version_ledger *ledger, int64_t index)
+int64_t tp_ledger_begin_forward(struct tp_version_ledger *ledger, const struct tp_action *action, int64_t index)
 {
 	int64_t *version = &ledger->forward_version[index & ledger->forward_mask];
-	if (!ledger->uses_tags || ledger->stage == 0) {
-		*version = ledger->live;
-		hold(ledger, *version);
-	}
+	if (ledger->uses_tags && ledger->stage > 0)
+		return *version;
+	*version = ledger->live;
+	if (ledger->delays)
+		*version = action->mini - 2 > ledger->oldest ? action->mini - 2 : ledger->oldest;
+	hold(ledger, *version);
 	return *version;
 }
 
 void tp_ledger_end_forward(struct tp_version_ledger *ledger, int64_t index)
 {
-	/* A stashed version stays until the backward has read it. */
-	if (ledger->policy->backward_reads != TP_READS_STASHED)
+	if (!ledger->keeps_forwards)
 		drop(ledger, ledger->forward_version[index & ledger->forward_mask]);
 }
 
@@ -150,6 +245,38 @@ void tp_ledger_stamp(struct tp_version_ledger *ledger, int64_t mini, int64_t sta
 	hold(ledger, stamp);
 }
 
+static int64_t stamp_of(const struct tp_version_ledger *ledger, int64_t mini)
+{
+	return ledger->backward_version[(mini - 1) & ledger->mini_mask];
+}
+
+static int64_t forward_version(const struct tp_version_ledger *ledger, int64_t index)
+{
+	return ledger->forward_version[index & ledger->forward_mask];
+}
+
+int64_t tp_ledger_oldest_forward_version(const struct tp_version_ledger *ledger, const struct tp_action *action)
+{
+	/* Versions only grow with the index. */
+	return forward_version(ledger, tp_forward_index(action, ledger->forwards_per_mini));
+}
+
+int64_t tp_ledger_backward_version(const struct tp_version_ledger *ledger, const struct tp_action *action)
+{
+	switch (ledger->policy->backward_reads) {
+	case TP_READS_STASHED:
+		return tp_ledger_oldest_forward_version(ledger, action);
+	case TP_READS_COMMITTED:
+	case TP_READS_BETWEEN:
+		return stamp_of(ledger, action->mini);
+	case TP_READS_LIVE:
+	case TP_READS_TAG:
+	case TP_READS_DELAYED:
+		break;
+	}
+	return ledger->live;
+}
+
 /* Forwards that a backward covers: first index and how many. */
 static int64_t covered_forwards(const struct tp_version_ledger *ledger, const struct tp_action *action, int32_t *count)
 {
@@ -157,58 +284,132 @@ static int64_t covered_forwards(const struct tp_version_ledger *ledger, const st
 	return tp_forward_index(action, ledger->forwards_per_mini);
 }
 
-int64_t tp_ledger_begin_backward(const struct tp_version_ledger *ledger, const struct tp_action *action)
+int32_t tp_ledger_read_runs(const struct tp_version_ledger *ledger, const struct tp_action *action, double decay,
+                            struct tp_read_run *runs)
 {
-	switch (ledger->policy->backward_reads) {
-	case TP_READS_STASHED:
-		return tp_ledger_oldest_forward_version(ledger, action);
-	case TP_READS_COMMITTED:
-		return ledger->backward_version[(action->mini - 1) & ledger->mini_mask];
-	case TP_READS_LIVE:
-	case TP_READS_TAG:
-		break;
+	int32_t covered, count = 0;
+	int64_t first = covered_forwards(ledger, action, &covered);
+	int64_t read = tp_ledger_backward_version(ledger, action);
+	bool between = ledger->policy->backward_reads == TP_READS_BETWEEN;
+	int32_t slice = action->micro == TP_WHOLE ? 0 : action->micro;
+	for (int32_t i = 0; i < covered; i++) {
+		int64_t version = ledger->keeps_forwards ? forward_version(ledger, first + i) : read;
+		if (count > 0 && runs[count - 1].version == version) {
+			runs[count - 1].count++;
+			continue;
+		}
+		runs[count] = (struct tp_read_run){slice + i, 1, version, version, 1.0};
+		if (between && version != read) {
+			runs[count].newest = read;
+			runs[count].lambda = exp(-decay * (double)(read - version));
+		}
+		count++;
 	}
-	return ledger->live;
+	return count;
 }
 
-void tp_ledger_end_backward(struct tp_version_ledger *ledger, const struct tp_action *action, bool last)
+void tp_ledger_end_backward(struct tp_version_ledger *ledger, const struct tp_action *action)
 {
-	if (ledger->policy->backward_reads == TP_READS_STASHED) {
-		int32_t count;
-		int64_t first = covered_forwards(ledger, action, &count);
-		for (int64_t i = first; i < first + count; i++)
-			drop(ledger, ledger->forward_version[i & ledger->forward_mask]);
+	int32_t count;
+	int64_t first = covered_forwards(ledger, action, &count);
+	for (int64_t i = first; ledger->keeps_forwards && i < first + count; i++)
+		drop(ledger, forward_version(ledger, i));
+}
+
+/* The lineage that the update of a mini-batch extends or forks off, and its momentum. */
+static void choose_lineage(struct tp_version_ledger *ledger, int64_t base, struct tp_update_step *step)
+{
+	struct tp_lineages *lineages = &ledger->lineages;
+	int64_t at = base & ledger->version_mask;
+	step->momentum = lineages->momentum[at];
+	if (!lineages->extended[at]) {
+		lineages->extended[at] = true;
+		return;
 	}
-	if (last && ledger->uses_stamps)
-		drop(ledger, ledger->backward_version[(action->mini - 1) & ledger->mini_mask]);
+	step->fork_from = step->momentum;
+	step->momentum = 0;
+	while (lineages->versions[step->momentum] > 0)
+		step->momentum++;
+	TP_CHECK(step->momentum < ledger->buffer_count);
 }
 
-int64_t tp_ledger_oldest_forward_version(const struct tp_version_ledger *ledger, const struct tp_action *action)
+/* The new version belongs to the lineage of its momentum. */
+static void join_lineage(struct tp_version_ledger *ledger, const struct tp_update_step *step)
 {
-	/* Versions only grow with the index. */
-	return ledger->forward_version[tp_forward_index(action, ledger->forwards_per_mini) & ledger->forward_mask];
+	struct tp_lineages *lineages = &ledger->lineages;
+	int64_t at = ledger->live & ledger->version_mask;
+	lineages->momentum[at] = step->momentum;
+	lineages->extended[at] = false;
+	lineages->in_use += lineages->versions[step->momentum]++ == 0;
+	if (lineages->in_use > lineages->in_use_max)
+		lineages->in_use_max = lineages->in_use;
+	lineages->count += step->fork_from >= 0 || ledger->live == 1;
 }
 
-struct tp_update_step tp_ledger_update(struct tp_version_ledger *ledger)
+/* The version `old` is no longer live, and `mini` no longer needs what it read. */
+static void retire(struct tp_version_ledger *ledger, int64_t old, int64_t mini)
 {
-	int64_t old = ledger->live, at = old & ledger->version_mask;
-	int64_t next = (old + 1) & ledger->version_mask;
-	struct tp_update_step step = {.in_place = ledger->references[at] == 1, .from_buffer = ledger->buffer[at]};
-	TP_CHECK(ledger->references[next] == 0);
-	if (step.in_place) {
-		step.to_buffer = step.from_buffer;
-		ledger->references[at] = 0;
+	if (ledger->uses_stamps)
+		drop(ledger, stamp_of(ledger, mini));
+	if (ledger->delays && mini - 2 >= ledger->oldest)
+		drop(ledger, mini - 2);
+	drop(ledger, old);
+}
+
+/* A buffer for version `next`: that of `base`, if only this update still reads it, or a free one. */
+static void place_version(struct tp_version_ledger *ledger, int64_t base, int64_t next, struct tp_update_step *step)
+{
+	int64_t at = next & ledger->version_mask;
+	TP_CHECK(ledger->references[at] == 0);
+	step->in_place = ledger->references[base & ledger->version_mask] == 1;
+	if (step->in_place) {
+		step->to_buffer = step->from_buffer;
 	} else {
 		TP_CHECK(ledger->free_count > 0);
-		step.to_buffer = ledger->free_buffers[--ledger->free_count];
-		ledger->references[at]--;
+		step->to_buffer = ledger->free_buffers[--ledger->free_count];
 		ledger->alive++;
 		if (ledger->alive > ledger->alive_max)
 			ledger->alive_max = ledger->alive;
 	}
-	ledger->live++;
-	ledger->references[next] = 1 + ledger->uses_floor;
-	ledger->buffer[next] = step.to_buffer;
+	ledger->buffer[at] = step->to_buffer;
+	ledger->references[at] = first_references(ledger);
+}
+
+/* The update itself reads `base` no more. */
+static void leave_base(struct tp_version_ledger *ledger, int64_t base, bool in_place)
+{
+	int64_t at = base & ledger->version_mask;
+	if (!in_place) {
+		drop(ledger, base);
+		return;
+	}
+	ledger->references[at] = 0; /* its buffer has become the new version's */
+	if (has_lineages(ledger))
+		leave_lineage(&ledger->lineages, ledger->lineages.momentum[at]);
+}
+
+struct tp_update_step tp_ledger_update(struct tp_version_ledger *ledger, int64_t mini)
+{
+	int64_t old = ledger->live, next = old + 1, base = has_lineages(ledger) ? stamp_of(ledger, mini) : old;
+	struct tp_update_step step = {.from_buffer = tp_ledger_buffer(ledger, base), .fork_from = -1};
+	bool moves_seed = false;
+	hold(ledger, base);
+	retire(ledger, old, mini);
+	if (has_lineages(ledger)) {
+		choose_lineage(ledger, base, &step);
+		moves_seed = base == ledger->lineages.seed && step.fork_from < 0;
+	}
+	if (moves_seed)
+		drop(ledger, base);
+	place_version(ledger, base, next, &step);
+	ledger->live = next;
+	if (has_lineages(ledger))
+		join_lineage(ledger, &step);
+	leave_base(ledger, base, step.in_place);
+	if (moves_seed) {
+		hold(ledger, next);
+		ledger->lineages.seed = next;
+	}
 	return step;
 }
 

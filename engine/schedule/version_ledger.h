@@ -4,12 +4,18 @@
  * exactly the reasons of the retention rule: it is the live version; or it is not older than the committed version, so
  * that a tag or stamp given later may name it (only under policies that use tags or stamps, and never at stage 0, whose
  * live version is the committed one); or a forward that has entered the pipeline carries it as its tag and has not
- * finished here; or a backward that has started will read it here. When the last reference goes, its buffer returns to
- * the pool at once. References that depend on what other stages did are taken and dropped when the stage looks
- * (tp_ledger_observe), at the boundary of its own operations.
+ * finished here; or a backward that has started, or must read what its forward read, will read it here; or mini-batch
+ * k + 2 will (delayed reads). When the last reference goes, its buffer returns to the pool at once. References that
+ * depend on what other stages did are taken and dropped when the stage looks (tp_ledger_observe), at the boundary of
+ * its own operations.
+ *
+ * With independent sequences (tp_pipeline) versions form lineages: an update extends the lineage whose head its
+ * backward read, or forks one off; each lineage has a momentum buffer of its own, and the head of the first lineage of
+ * an epoch, the one that holds its first mini-batch, is kept, since it seeds the next epoch.
  *
  * Numbers are relative to the epoch: version 0 is what the epoch started from. The pipeline drains at the end of an
- * epoch, so nothing else survives it. The ledger holds numbers only; engine/state has the buffers. */
+ * epoch, so nothing else survives it, but for version -1 under delayed reads. The ledger holds numbers only;
+ * engine/state has the buffers. */
 #ifndef TP_ENGINE_SCHEDULE_VERSION_LEDGER_H
 #define TP_ENGINE_SCHEDULE_VERSION_LEDGER_H
 
@@ -30,12 +36,23 @@ struct tp_stamps {
 	int64_t stamp_mask;
 };
 
+/* Lineages of weights, with independent sequences; all NULL without. By version, rings like `references`. */
+struct tp_lineages {
+	int32_t *momentum; /* buffer of the version's lineage */
+	bool *extended;    /* a later version continues its lineage */
+	int32_t *versions; /* by momentum buffer: versions alive of its lineage */
+	int64_t seed;      /* head of the epoch's first lineage */
+	int64_t count;     /* lineages of the epoch so far */
+	int32_t in_use, in_use_max;
+};
+
 struct tp_version_ledger {
 	const struct tp_policy *policy;
 	int32_t stage, stages;
 	int32_t forwards_per_mini;
-	bool uses_tags, uses_stamps, uses_floor;
+	bool uses_tags, uses_stamps, uses_floor, keeps_forwards, delays;
 	int64_t live;
+	int64_t oldest; /* a delayed read does not go behind it: 0 in the first epoch, -1 later */
 	struct tp_observation seen;
 	int32_t alive, alive_max; /* versions referenced now, and at most since init */
 	/* rings of a power of two, by version number */
@@ -49,7 +66,8 @@ struct tp_version_ledger {
 	int64_t forward_mask;
 	int64_t *forward_version; /* tag, or what the forward read */
 	int64_t mini_mask;
-	int64_t *backward_version;
+	int64_t *backward_version; /* stamps */
+	struct tp_lineages lineages;
 };
 
 /* Versions that a stage may have to hold at once whatever the timing, hence buffers to set aside. The buffers in use
@@ -60,34 +78,54 @@ int32_t tp_ledger_buffer_bound(const struct tp_pipeline *pipeline, int32_t stage
 enum tp_status tp_ledger_init(struct tp_version_ledger *ledger, const struct tp_pipeline *pipeline, int32_t stage);
 void tp_ledger_release(struct tp_version_ledger *ledger);
 
-/* Begin an epoch: the live version becomes number 0 and keeps its buffer. Only when drained. */
+/* Begin an epoch: the version that the last one left becomes number 0 and keeps its buffer. Only when drained. */
 void tp_ledger_begin_epoch(struct tp_version_ledger *ledger);
+
+/* The pipeline has drained: everything is committed, and only what the next epoch starts from is kept. */
+void tp_ledger_drain(struct tp_version_ledger *ledger);
 
 /* Look at what other stages did since the last look: take references that new tags and stamps call for, drop those of
  * versions that no later tag or stamp can name. */
 void tp_ledger_observe(struct tp_version_ledger *ledger, const struct tp_observation *now,
                        const struct tp_stamps *stamps);
 
-/* Version that forward number `index` of the epoch reads here. At stage 0 this is also its tag, to be published. */
-int64_t tp_ledger_begin_forward(struct tp_version_ledger *ledger, int64_t index);
+/* Version that a forward, number `index` of the epoch, reads here. At stage 0 this is also its tag, to be published. */
+int64_t tp_ledger_begin_forward(struct tp_version_ledger *ledger, const struct tp_action *action, int64_t index);
 void tp_ledger_end_forward(struct tp_version_ledger *ledger, int64_t index);
 
-/* Version that the backward of `action` reads here. With a policy that reads committed versions the stamp of the
- * mini-batch must have been observed, or, at the last stage, be given by tp_ledger_stamp() before. */
+/* The stamp of a mini-batch whose backward starts here, at the last stage. Elsewhere stamps are observed. */
 void tp_ledger_stamp(struct tp_version_ledger *ledger, int64_t mini, int64_t stamp);
-int64_t tp_ledger_begin_backward(const struct tp_version_ledger *ledger, const struct tp_action *action);
-/* `last`: it was the last backward of its mini-batch here; drops what the mini-batch held. */
-void tp_ledger_end_backward(struct tp_version_ledger *ledger, const struct tp_action *action, bool last);
+
+/* Version that the backward of `action`, or its weight part, reads here. Of several, the oldest; of a blend, the newer
+ * one, which is the stamp. */
+int64_t tp_ledger_backward_version(const struct tp_version_ledger *ledger, const struct tp_action *action);
+
+/* Consecutive micro-batches that a backward reads alike: `version` weighs lambda, `newest` 1 - lambda. */
+struct tp_read_run {
+	int32_t first, count;
+	int64_t version, newest;
+	double lambda; /* in (0, 1]; 1: version alone */
+};
+/* The runs of a backward, in order; `runs` has room for as many as it covers micro-batches. Returns how many. `decay`:
+ * lambda = exp(-decay * (newest - version)) under policies that read between. */
+int32_t tp_ledger_read_runs(const struct tp_version_ledger *ledger, const struct tp_action *action, double decay,
+                            struct tp_read_run *runs);
+
+/* The backward of `action` (or its weight part, when split) has read its weights for the last time. What belongs to
+ * the mini-batch as a whole goes with the update. */
+void tp_ledger_end_backward(struct tp_version_ledger *ledger, const struct tp_action *action);
 
 /* Oldest version that the forwards covered by a backward read here. */
 int64_t tp_ledger_oldest_forward_version(const struct tp_version_ledger *ledger, const struct tp_action *action);
 
-/* An update makes version live + 1: in the same buffer when nobody else can read the live one, else in a fresh one. */
+/* The update of `mini`, after its last backward, makes version live + 1: in the same buffer when nobody else can read
+ * the one it starts from, else in a fresh one. */
 struct tp_update_step {
 	bool in_place;
 	int32_t from_buffer, to_buffer;
+	int32_t momentum, fork_from; /* momentum buffers; fork_from: copy that one first, -1: do not */
 };
-struct tp_update_step tp_ledger_update(struct tp_version_ledger *ledger);
+struct tp_update_step tp_ledger_update(struct tp_version_ledger *ledger, int64_t mini);
 
 /* Buffer of an alive version; asking for one that is not alive is a broken invariant. */
 int32_t tp_ledger_buffer(const struct tp_version_ledger *ledger, int64_t version);
