@@ -28,7 +28,7 @@ static enum tp_status for_each_tensor(struct tp_crew *crew, visit_place *visit, 
 			        .stage = &worker->stage,
 			        .layer = worker->stage.layers[l].kernel->layer,
 			        .layer_in_stage = l,
-			        .live_buffer = tp_ledger_buffer(&worker->ledger, worker->ledger.live),
+			        .live_buffer = tp_ledger_buffer(&worker->station.ledger, worker->station.ledger.live),
 			};
 			struct tp_param params[TP_LAYER_MAX_PARAMS];
 			int32_t count = tp_layer_params(place.layer, params);

@@ -34,6 +34,27 @@ static enum tp_conv_choice conv_choice(const struct tp_run_config *config)
 	return strcmp(config->conv, "winograd") == 0 ? TP_CONV_WINOGRAD : TP_CONV_AUTO;
 }
 
+/* Does what the stage reserves fit its worker? */
+static enum tp_status check_memory(const struct tp_crew *crew, int32_t stage)
+{
+	const struct tp_cluster *cluster = &crew->emulation->cluster;
+	const int64_t *reserved = crew->workers[stage].stage.memory.record.reserved_bytes;
+	int64_t limit = cluster->worker_count > 0 ? cluster->workers[stage].memory_bytes : 0, total = 0;
+	struct tp_text parts = {0};
+	for (int32_t kind = 0; kind < TP_MEM_KINDS; kind++) {
+		total += reserved[kind];
+		if (reserved[kind] > 0)
+			tp_text_add(&parts, "%s%s %lld", parts.length ? ", " : "",
+			            tp_mem_kind_text((enum tp_mem_kind)kind), (long long)reserved[kind]);
+	}
+	enum tp_status status = TP_OK;
+	if (limit > 0 && total > limit)
+		status = tp_fail(TP_ERR_INPUT, "worker '%s' has %lld bytes (--cluster), the plan needs %lld: %s",
+		                 cluster->workers[stage].name, (long long)limit, (long long)total, tp_text_get(&parts));
+	tp_text_release(&parts);
+	return status;
+}
+
 static enum tp_status make_stages(struct tp_crew *crew, const struct tp_plan *plan)
 {
 	const struct tp_device_ops *ops;
@@ -53,16 +74,23 @@ static enum tp_status make_stages(struct tp_crew *crew, const struct tp_plan *pl
 	        .stages = crew->pipeline.stages,
 	        .input = tp_tensor_plain(plan->model->input, ops->element_bytes),
 	        .slicing = crew->slicing,
-	        .backward_whole = plan->policy.backward_unit == TP_UNIT_MINI,
+	        .span = crew->span,
+	        .split = plan->policy.backward_split,
+	        .recompute = crew->config->backward == TP_BACKWARD_RECOMPUTE,
+	        .blends = plan->policy.backward_reads == TP_READS_BETWEEN,
 	        .infer_sizes = {plan->infer_sizes[0], plan->infer_sizes[1]},
 	};
 	for (int32_t s = 0; s < crew->pipeline.stages; s++) {
 		spec.index = s;
 		spec.block_count = plan->blocks_per_stage[s];
-		spec.slots = (int32_t)tp_minis_in_flight(&crew->pipeline, s);
+		spec.slots = (int32_t)(crew->span == TP_SPAN_SLICE ? tp_micros_in_flight(&crew->pipeline, s)
+		                                                   : tp_minis_in_flight(&crew->pipeline, s));
 		spec.version_buffers = crew->static_order ? crew->plan.versions_alive_max[s]
 		                                          : tp_ledger_buffer_bound(&crew->pipeline, s);
+		spec.momentum_buffers = crew->pipeline.independent ? tp_ledger_buffer_bound(&crew->pipeline, s) : 1;
 		enum tp_status status = tp_stage_init(&crew->workers[s].stage, &spec, ops, &options);
+		if (status == TP_OK)
+			status = check_memory(crew, s);
 		if (status != TP_OK)
 			return tp_fail_in(status, "stage %d", s);
 		spec.first_block += spec.block_count;
@@ -71,29 +99,51 @@ static enum tp_status make_stages(struct tp_crew *crew, const struct tp_plan *pl
 	return TP_OK;
 }
 
+static int64_t message_size(void *context, int32_t stage, bool upstream, int32_t micro)
+{
+	const struct tp_crew *crew = context;
+	const struct tp_tensor_desc *sent = tp_stage_output(&crew->workers[stage].stage);
+	bool whole = upstream ? crew->span != TP_SPAN_SLICE : crew->slicing.count == 1;
+	return (int64_t)sent->sample_bytes * tp_slice_size(crew->slicing, whole ? TP_WHOLE : micro);
+}
+
+/* Under the real clock a courier delivers what travels over emulated links. */
+static enum tp_status make_links(struct tp_crew *crew, struct tp_emulation *emulation)
+{
+	struct tp_cost_shape shape = tp_cost_shape_of(&crew->pipeline);
+	int32_t boundaries = crew->pipeline.stages - 1;
+	TP_TRY(tp_emulation_size_messages(emulation, &shape, message_size, crew));
+	if (!emulation->boundaries || crew->config->clock == TP_CLOCK_VIRTUAL || boundaries == 0)
+		return TP_OK;
+	TP_TRY(tp_courier_init(&crew->courier, 2 * boundaries, crew->clock_zero_ns));
+	for (int32_t b = 0; b < boundaries; b++) {
+		tp_courier_attach(&crew->courier, &crew->workers[b + 1].activations, &emulation->downstream[b]);
+		tp_courier_attach(&crew->courier, &crew->workers[b].gradients, &emulation->upstream[b]);
+	}
+	return tp_courier_start(&crew->courier);
+}
+
 static enum tp_status make_workers(struct tp_crew *crew)
 {
 	/* Spinning steals the core from the stage that is waited for when there are not enough. */
 	int64_t spin_ns = crew->pipeline.stages <= tp_free_cores() ? SPIN_NS : 0;
 	for (int32_t s = 0; s < crew->pipeline.stages; s++)
 		TP_TRY(tp_worker_init(&crew->workers[s], spin_ns));
-	const struct tp_version_ledger *first = &crew->workers[0].ledger;
-	return tp_board_init(&crew->board, first->forward_mask + 1, first->mini_mask + 1);
+	const struct tp_version_ledger *first = &crew->workers[0].station.ledger;
+	return tp_board_init(&crew->board, first->tags_in_flight, first->stamps_in_flight);
 }
 
-enum tp_status tp_crew_init(struct tp_crew *crew, const struct tp_plan *plan, const struct tp_run_config *config,
+enum tp_status tp_crew_init(struct tp_crew *crew, struct tp_plan *plan, const struct tp_run_config *config,
                             const struct tp_dataset *dataset, struct tp_run_control *control)
 {
-	bool whole = plan->policy.forward_unit == TP_UNIT_MINI;
 	*crew = (struct tp_crew){
 	        .config = config,
 	        .dataset = dataset,
 	        .control = control,
-	        .pipeline = {.policy = &plan->policy,
-	                     .stages = plan->policy.single_stage ? 1 : config->stages,
-	                     .micro_batches = whole ? 1 : config->micro_batches,
-	                     .minis = plan->minis_per_epoch},
-	        .slicing = {.batch = config->batch, .count = whole ? 1 : config->micro_batches},
+	        .pipeline = plan->pipeline,
+	        .slicing = plan->slicing,
+	        .span = plan->span,
+	        .emulation = &plan->emulation,
 	        .static_order = config->order == TP_ORDER_STATIC,
 	        .failure_mutex = PTHREAD_MUTEX_INITIALIZER,
 	        .clock_zero_ns = tp_now_ns(),
@@ -109,11 +159,13 @@ enum tp_status tp_crew_init(struct tp_crew *crew, const struct tp_plan *plan, co
 	if (crew->static_order)
 		TP_TRY(tp_slot_plan_init(&crew->plan, &crew->pipeline));
 	TP_TRY(make_stages(crew, plan));
-	return make_workers(crew);
+	TP_TRY(make_workers(crew));
+	return make_links(crew, &plan->emulation);
 }
 
 void tp_crew_release(struct tp_crew *crew)
 {
+	tp_courier_release(&crew->courier);
 	for (int32_t s = 0; crew->workers && s < crew->pipeline.stages; s++)
 		tp_worker_release(&crew->workers[s]);
 	tp_free(crew->workers);

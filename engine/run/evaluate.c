@@ -54,7 +54,7 @@ static enum tp_status infer_batch(struct tp_worker *worker, int64_t first, int32
 {
 	struct tp_crew *crew = worker->crew;
 	struct tp_stage *stage = &worker->stage;
-	int32_t live = tp_ledger_buffer(&worker->ledger, worker->ledger.live);
+	int32_t live = tp_ledger_buffer(&worker->station.ledger, worker->station.ledger.live);
 	bool last = worker->index == crew->pipeline.stages - 1;
 	const void *data = NULL, *nothing;
 	if (worker->index == 0)

@@ -1,19 +1,8 @@
 #include "engine/base/memory.h"
+#include "engine/run/axes.h"
 #include "engine/run/crew.h"
 
-static enum tp_status apply_backward_version(struct tp_plan *plan, const struct tp_run_config *config)
-{
-	if (config->backward_version == TP_BACKWARD_DEFAULT)
-		return TP_OK;
-	if (!plan->policy.backward_version_option)
-		return tp_fail(TP_ERR_INPUT,
-		               "--backward-version: schedule '%s' has its own; expected it with timeprest",
-		               plan->policy.name);
-	plan->policy.backward_reads =
-	        config->backward_version == TP_BACKWARD_LATEST ? TP_READS_LIVE : TP_READS_COMMITTED;
-	return TP_OK;
-}
-
+/* How the mini-batches of an epoch are cut. */
 static enum tp_status plan_batches(struct tp_plan *plan, const struct tp_run_config *config,
                                    const struct tp_dataset *dataset)
 {
@@ -32,12 +21,22 @@ static enum tp_status plan_batches(struct tp_plan *plan, const struct tp_run_con
 	if (config->mini_batches > 0 && config->mini_batches < plan->minis_per_epoch)
 		plan->minis_per_epoch = config->mini_batches;
 	plan->dropped_samples = samples - plan->minis_per_epoch * config->batch;
+	return TP_OK;
+}
+
+/* What a backward covers decides what a slot holds, and that is what an evaluation can take at once. */
+static void plan_slices(struct tp_plan *plan, const struct tp_run_config *config, const struct tp_dataset *dataset)
+{
+	const struct tp_policy *policy = &plan->policy;
+	bool apart = tp_policy_keeps_forward_versions(policy) && policy->forward_unit == TP_UNIT_MICRO;
+	plan->slicing = (struct tp_slicing){config->batch, plan->pipeline.micro_batches};
+	plan->span = policy->backward_unit == TP_UNIT_MICRO ? TP_SPAN_SLICE : apart ? TP_SPAN_RUNS : TP_SPAN_MINI;
 	if (config->evaluate) {
 		int64_t tests = dataset->count[TP_TEST];
-		plan->infer_sizes[0] = tests >= config->batch ? config->batch : 0;
-		plan->infer_sizes[1] = (int32_t)(tests % config->batch);
+		int32_t at_once = tp_slot_samples(plan->slicing, plan->span);
+		plan->infer_sizes[0] = tests >= at_once ? at_once : 0;
+		plan->infer_sizes[1] = (int32_t)(tests % at_once);
 	}
-	return TP_OK;
 }
 
 static enum tp_status plan_model(struct tp_plan *plan, const struct tp_run_config *config,
@@ -48,7 +47,7 @@ static enum tp_status plan_model(struct tp_plan *plan, const struct tp_run_confi
 	        .classes = dataset->classes,
 	        .hidden = config->hidden,
 	};
-	int32_t stages = plan->policy.single_stage ? 1 : config->stages;
+	int32_t stages = plan->pipeline.stages;
 	plan->model = tp_alloc(sizeof *plan->model);
 	plan->blocks_per_stage = tp_alloc_array((size_t)stages, sizeof *plan->blocks_per_stage);
 	if (!plan->model || !plan->blocks_per_stage)
@@ -62,9 +61,11 @@ static enum tp_status plan_model(struct tp_plan *plan, const struct tp_run_confi
 enum tp_status tp_plan_init(struct tp_plan *plan, const struct tp_run_config *config, const struct tp_policy *policy,
                             const struct tp_dataset *dataset)
 {
-	*plan = (struct tp_plan){.policy = *policy};
-	TP_TRY(apply_backward_version(plan, config));
+	*plan = (struct tp_plan){0};
 	TP_TRY(plan_batches(plan, config, dataset));
+	TP_TRY(tp_axes_apply(config, policy, plan->minis_per_epoch, &plan->policy, &plan->pipeline));
+	plan_slices(plan, config, dataset);
+	TP_TRY(tp_emulation_init(&plan->emulation, config, plan->pipeline.stages));
 	return plan_model(plan, config, dataset);
 }
 
@@ -72,5 +73,6 @@ void tp_plan_release(struct tp_plan *plan)
 {
 	tp_free(plan->model);
 	tp_free(plan->blocks_per_stage);
+	tp_emulation_release(&plan->emulation);
 	*plan = (struct tp_plan){0};
 }

@@ -6,10 +6,14 @@
 #include "engine/base/memory.h"
 #include "engine/base/process.h"
 #include "engine/run/checkpoint.h"
+#include "engine/run/cost_source.h"
+#include "engine/run/costs.h"
 #include "engine/run/crew.h"
 #include "engine/run/evaluate.h"
 #include "engine/run/real_driver.h"
 #include "engine/run/trainer_internal.h"
+#include "engine/run/trainer_records.h"
+#include "engine/run/virtual_driver.h"
 
 struct tp_trainer {
 	struct tp_plan plan;
@@ -19,97 +23,11 @@ struct tp_trainer {
 	struct tp_text *algorithms; /* per stage */
 	struct tp_tracked tracked;
 	struct tp_text left_out; /* of the weights to load */
-	/* Records of an epoch: the recorders of the stages write into parts of these. */
-	struct tp_op_record *ops;
-	struct tp_message_record *messages;
-	struct tp_memory_record *memory; /* stages, then the process */
-	int64_t record_bytes;
-	int64_t library_bytes; /* what libraries allocated for the plan */
+	struct tp_trainer_records records;
+	struct tp_cost_table costs; /* of the virtual clock, at the workers' speeds; empty under the real one */
+	int64_t modelled_ns;        /* virtual clock: where the next epoch begins */
 	bool failed;
 };
-
-/* --- records --------------------------------------------------------------------------------------------------------
- */
-
-/* One array for all stages; each stage's recorder gets as much of it as its epoch needs. */
-static enum tp_status make_recorders(struct tp_trainer *trainer)
-{
-	struct tp_crew *crew = &trainer->crew;
-	const struct tp_pipeline *pipeline = &crew->pipeline;
-	int32_t stages = pipeline->stages;
-	int64_t on = crew->config->profile_ops;
-	int64_t forwards = on * pipeline->minis * tp_forwards_per_mini(pipeline->policy, pipeline->micro_batches);
-	int64_t backwards = on * pipeline->minis * tp_backwards_per_mini(pipeline->policy, pipeline->micro_batches);
-	int64_t ops = forwards + backwards + on * pipeline->minis; /* the updates */
-	int64_t all_messages = (forwards + backwards) * (stages - 1);
-	trainer->ops = tp_alloc_array((size_t)(ops * stages), sizeof *trainer->ops);
-	trainer->messages = tp_alloc_array((size_t)all_messages, sizeof *trainer->messages);
-	trainer->memory = tp_alloc_array((size_t)stages + 1, sizeof *trainer->memory);
-	if (!trainer->ops || !trainer->messages || !trainer->memory)
-		return TP_ERR_NOMEM;
-	trainer->record_bytes =
-	        ops * stages * (int64_t)sizeof *trainer->ops + all_messages * (int64_t)sizeof *trainer->messages;
-	tp_prefault(trainer->ops, (size_t)(ops * stages) * sizeof *trainer->ops);
-	tp_prefault(trainer->messages, (size_t)all_messages * sizeof *trainer->messages);
-	struct tp_message_record *next = trainer->messages;
-	for (int32_t s = 0; s < stages; s++) {
-		int64_t received = (s > 0 ? forwards : 0) + (s < stages - 1 ? backwards : 0);
-		crew->workers[s].recorder = (struct tp_recorder){
-		        .ops = trainer->ops + s * ops,
-		        .op_capacity = ops,
-		        .messages = next,
-		        .message_capacity = received,
-		};
-		next += received;
-	}
-	return TP_OK;
-}
-
-/* Close the gaps between the stages' records (there are none after a whole epoch). */
-static void gather_records(struct tp_trainer *trainer, struct tp_epoch_result *result)
-{
-	for (int32_t s = 0; s < trainer->crew.pipeline.stages; s++) {
-		const struct tp_recorder *recorder = &trainer->crew.workers[s].recorder;
-		memmove(trainer->ops + result->op_count, recorder->ops,
-		        (size_t)recorder->op_count * sizeof *recorder->ops);
-		memmove(trainer->messages + result->message_count, recorder->messages,
-		        (size_t)recorder->message_count * sizeof *recorder->messages);
-		result->op_count += recorder->op_count;
-		result->message_count += recorder->message_count;
-		result->dropped_records += recorder->dropped;
-	}
-	result->ops = trainer->ops;
-	result->messages = trainer->messages;
-}
-
-static void gather_memory(struct tp_trainer *trainer, struct tp_epoch_result *result)
-{
-	struct tp_crew *crew = &trainer->crew;
-	int32_t stages = crew->pipeline.stages;
-	for (int32_t s = 0; s < stages; s++)
-		trainer->memory[s] = crew->workers[s].stage.memory.record;
-
-	struct tp_memory_ledger process = {.record = {.stage = -1, .epoch = crew->epoch}};
-	int64_t order_bytes = crew->order.index ? crew->order.count * (int64_t)sizeof *crew->order.index : 0;
-	int64_t staging_bytes =
-	        (int64_t)crew->slicing.batch * tp_shape_elements(crew->dataset->shape) * (int64_t)sizeof(float);
-	const struct {
-		enum tp_mem_kind kind;
-		int64_t bytes;
-	} held[] = {
-	        {TP_MEM_DATA, crew->dataset->held_bytes + order_bytes + staging_bytes},
-	        {TP_MEM_PROFILER, trainer->record_bytes},
-	        {TP_MEM_LIBRARY, trainer->library_bytes},
-	};
-	for (size_t i = 0; i < sizeof held / sizeof *held; i++) {
-		tp_memory_use(&process, held[i].kind, held[i].bytes);
-		tp_memory_reserve(&process, held[i].kind, held[i].bytes);
-	}
-	trainer->memory[stages] = process.record;
-	result->memory = trainer->memory;
-	result->memory_count = stages + 1;
-	result->rss_bytes = tp_resident_bytes();
-}
 
 /* --- planning -------------------------------------------------------------------------------------------------------
  */
@@ -167,18 +85,32 @@ static enum tp_status describe(struct tp_trainer *trainer)
 	return TP_OK;
 }
 
+/* What the virtual clock goes by: the costs given, or those that the configuration names. */
+static enum tp_status obtain_costs(struct tp_trainer *trainer, const struct tp_policy *policy,
+                                   const struct tp_cost_table *given)
+{
+	struct tp_crew *crew = &trainer->crew;
+	if (crew->config->clock == TP_CLOCK_REAL)
+		return TP_OK;
+	struct tp_cost_request request = {crew->config, policy, crew->dataset, crew->control, &crew->pipeline, given};
+	TP_TRY(tp_costs_obtain(&request, &trainer->costs));
+	tp_emulation_scale(&trainer->plan.emulation, &trainer->costs);
+	return TP_OK;
+}
+
 static enum tp_status build(struct tp_trainer *trainer, const struct tp_run_config *config,
                             const struct tp_policy *policy, const struct tp_dataset *dataset,
-                            struct tp_run_control *control)
+                            struct tp_run_control *control, const struct tp_cost_table *costs)
 {
 	int64_t heap_before = tp_heap_bytes() - (int64_t)tp_alloc_heap_bytes();
 	trainer->info.rss_before_bytes = tp_resident_bytes();
 	TP_TRY(tp_plan_init(&trainer->plan, config, policy, dataset));
 	TP_TRY(tp_crew_init(&trainer->crew, &trainer->plan, config, dataset, control));
 	TP_TRY(tp_checkpoint_begin(&trainer->crew, trainer->plan.model, &trainer->tracked, &trainer->left_out));
-	TP_TRY(make_recorders(trainer));
+	TP_TRY(tp_trainer_records_init(&trainer->records, &trainer->crew));
 	int64_t heap_after = tp_heap_bytes() - (int64_t)tp_alloc_heap_bytes();
-	trainer->library_bytes = heap_after > heap_before ? heap_after - heap_before : 0;
+	trainer->records.library_bytes = heap_after > heap_before ? heap_after - heap_before : 0;
+	TP_TRY(obtain_costs(trainer, policy, costs));
 	return describe(trainer);
 }
 
@@ -186,11 +118,18 @@ enum tp_status tp_trainer_new(const struct tp_run_config *config, const struct t
                               const struct tp_dataset *dataset, struct tp_run_control *control,
                               struct tp_trainer **trainer)
 {
+	return tp_trainer_new_with_costs(config, policy, dataset, control, NULL, trainer);
+}
+
+enum tp_status tp_trainer_new_with_costs(const struct tp_run_config *config, const struct tp_policy *policy,
+                                         const struct tp_dataset *dataset, struct tp_run_control *control,
+                                         const struct tp_cost_table *costs, struct tp_trainer **trainer)
+{
 	struct tp_trainer *made = tp_alloc(sizeof *made);
 	*trainer = NULL;
 	if (!made)
 		return TP_ERR_NOMEM;
-	enum tp_status status = build(made, config, policy, dataset, control);
+	enum tp_status status = build(made, config, policy, dataset, control, costs);
 	if (status == TP_OK)
 		*trainer = made;
 	else
@@ -206,9 +145,8 @@ void tp_trainer_free(struct tp_trainer *trainer)
 		tp_text_release(&trainer->algorithms[s]);
 	tp_free(trainer->algorithms);
 	tp_free(trainer->stages);
-	tp_free(trainer->ops);
-	tp_free(trainer->messages);
-	tp_free(trainer->memory);
+	tp_trainer_records_release(&trainer->records);
+	tp_cost_table_release(&trainer->costs);
 	tp_text_release(&trainer->left_out);
 	tp_crew_release(&trainer->crew);
 	tp_plan_release(&trainer->plan);
@@ -252,7 +190,7 @@ static void sum_up(struct tp_trainer *trainer, struct tp_epoch_result *result)
 	if (result->start_ns == INT64_MAX)
 		result->start_ns = 0;
 	result->samples = last->samples_seen;
-	result->minis = crew->workers[0].progress.backwards_done / crew->workers[0].progress.backwards_per_mini;
+	result->minis = crew->workers[0].station.ledger.live;
 	if (last->samples_seen > 0) {
 		result->train_loss = last->loss.loss_sum / (double)last->samples_seen;
 		result->train_top1 = (double)last->loss.top1 / (double)last->samples_seen;
@@ -275,6 +213,41 @@ static enum tp_status evaluate(struct tp_trainer *trainer, struct tp_epoch_resul
 	return TP_OK;
 }
 
+/* The pipeline's part of an epoch, by the clock of the run. */
+static enum tp_status drive(struct tp_trainer *trainer, struct tp_epoch_result *result)
+{
+	struct tp_crew *crew = &trainer->crew;
+	if (crew->config->clock == TP_CLOCK_VIRTUAL)
+		return tp_virtual_driver_run(crew, &trainer->costs, trainer->modelled_ns, &trainer->modelled_ns);
+	return tp_real_driver_run(crew, tp_worker_epoch, &result->allocations_in_window);
+}
+
+/* What the virtual clock makes of the costs that the epoch itself had: how far the schedule explains its time. */
+static enum tp_status predict(struct tp_trainer *trainer, struct tp_epoch_result *result)
+{
+	const struct tp_crew *crew = &trainer->crew;
+	struct tp_cost_table costs;
+	if (crew->config->clock == TP_CLOCK_VIRTUAL || result->op_count == 0 || result->dropped_records > 0)
+		return TP_OK;
+	TP_TRY(tp_costs_from_records(&trainer->info, result, &costs));
+	enum tp_status status = tp_predict_epoch(crew, &costs, &result->predicted_ns);
+	tp_cost_table_release(&costs);
+	return status;
+}
+
+/* After the last operation: what the next epoch starts from. */
+static enum tp_status conclude(struct tp_trainer *trainer, struct tp_epoch_result *result)
+{
+	struct tp_crew *crew = &trainer->crew;
+	for (int32_t s = 0; s < crew->pipeline.stages; s++)
+		tp_worker_drain(&crew->workers[s]);
+	crew->minis_before += crew->pipeline.minis;
+	trainer->tracked.here +=
+	        crew->pipeline.minis * tp_forwards_per_mini(crew->pipeline.policy, crew->pipeline.micro_batches);
+	TP_TRY(predict(trainer, result));
+	return crew->config->evaluate ? evaluate(trainer, result) : TP_OK;
+}
+
 enum tp_status tp_trainer_epoch(struct tp_trainer *trainer, struct tp_epoch_result *result)
 {
 	struct tp_crew *crew = &trainer->crew;
@@ -284,19 +257,23 @@ enum tp_status tp_trainer_epoch(struct tp_trainer *trainer, struct tp_epoch_resu
 	for (int32_t s = 0; s < crew->pipeline.stages; s++)
 		tp_worker_begin_epoch(&crew->workers[s]);
 	tp_board_reset(&crew->board);
-	enum tp_status status = tp_real_driver_run(crew, tp_worker_epoch, &result->allocations_in_window);
+	enum tp_status status = drive(trainer, result);
 	sum_up(trainer, result);
-	gather_records(trainer, result);
-	gather_memory(trainer, result);
-	if (status == TP_OK) {
-		crew->minis_before += crew->pipeline.minis;
-		trainer->tracked.here += crew->pipeline.minis *
-		                         tp_forwards_per_mini(crew->pipeline.policy, crew->pipeline.micro_batches);
-		if (crew->config->evaluate)
-			status = evaluate(trainer, result);
-	}
+	tp_trainer_records_gather(&trainer->records, crew, result);
+	if (status == TP_OK)
+		status = conclude(trainer, result);
 	trainer->failed = status != TP_OK;
 	return status;
+}
+
+const struct tp_cost_table *tp_trainer_costs(const struct tp_trainer *trainer)
+{
+	return trainer->crew.config->clock == TP_CLOCK_VIRTUAL ? &trainer->costs : NULL;
+}
+
+const struct tp_emulation *tp_trainer_emulation(const struct tp_trainer *trainer)
+{
+	return &trainer->plan.emulation;
 }
 
 enum tp_status tp_trainer_export(struct tp_trainer *trainer, const char *name, double *values, int64_t elements)

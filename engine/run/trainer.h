@@ -9,6 +9,7 @@
 #include "engine/config/run_config.h"
 #include "engine/data/dataset.h"
 #include "engine/model/model.h"
+#include "engine/schedule/cost_table.h"
 #include "engine/schedule/policy.h"
 #include "profiler/records.h"
 
@@ -71,11 +72,23 @@ struct tp_epoch_result {
 enum tp_status tp_trainer_new(const struct tp_run_config *config, const struct tp_policy *policy,
                               const struct tp_dataset *dataset, struct tp_run_control *control,
                               struct tp_trainer **trainer);
+/* The same with the costs of the virtual clock given (as measured here, not yet at the workers' speeds; copied), in
+ * place of those that the configuration names. */
+enum tp_status tp_trainer_new_with_costs(const struct tp_run_config *config, const struct tp_policy *policy,
+                                         const struct tp_dataset *dataset, struct tp_run_control *control,
+                                         const struct tp_cost_table *costs, struct tp_trainer **trainer);
 void tp_trainer_free(struct tp_trainer *trainer);
 
 const struct tp_run_info *tp_trainer_info(const struct tp_trainer *trainer);
 /* 0 <= stage < info->stages */
 const struct tp_stage_info *tp_trainer_stage(const struct tp_trainer *trainer, int32_t stage);
+
+/* Costs that the virtual clock goes by, at the workers' speeds; NULL under the real clock. */
+const struct tp_cost_table *tp_trainer_costs(const struct tp_trainer *trainer);
+
+/* The cluster and links that the run pretends to have. */
+struct tp_emulation;
+const struct tp_emulation *tp_trainer_emulation(const struct tp_trainer *trainer);
 
 /* Train the next epoch to its drain, then evaluate if the configuration says so. On failure every stage has stopped;
  * `result` still holds what was recorded. */

@@ -1,6 +1,9 @@
 #include "engine/run/worker.h"
 
+#include <time.h>
+
 #include "engine/base/clock.h"
+#include "engine/run/worker_compute.h"
 #include "engine/run/worker_records.h"
 
 static int64_t run_clock(const struct tp_crew *crew)
@@ -8,20 +11,7 @@ static int64_t run_clock(const struct tp_crew *crew)
 	return tp_now_ns() - crew->clock_zero_ns;
 }
 
-static bool is_last(const struct tp_worker *worker)
-{
-	return worker->index == worker->crew->pipeline.stages - 1;
-}
-
 /* --- choosing ------------------------------------------------------------------------------------------------- */
-
-static void note_arrivals(struct tp_worker *worker)
-{
-	if (worker->index > 0)
-		worker->progress.forwards_arrived = tp_channel_sent(&worker->activations);
-	if (!is_last(worker))
-		worker->progress.backwards_arrived = tp_channel_sent(&worker->gradients);
-}
 
 static const struct tp_planned_op *planned_op(const struct tp_worker *worker)
 {
@@ -29,50 +19,47 @@ static const struct tp_planned_op *planned_op(const struct tp_worker *worker)
 	return &plan->ops[worker->index * plan->ops_per_stage + worker->planned];
 }
 
+/* What the neighbours have sent, and what the bound needs to know. */
+static void look_around(struct tp_worker *worker)
+{
+	struct tp_progress *progress = &worker->station.progress;
+	if (worker->index > 0)
+		progress->forwards_arrived = tp_channel_delivered(&worker->activations);
+	if (!tp_worker_is_last(worker))
+		progress->backwards_arrived = tp_channel_delivered(&worker->gradients);
+	if (progress->max_staleness != INT64_MAX)
+		progress->committed = tp_board_observe(&worker->crew->board).committed;
+}
+
 /* What can be done now, if anything: a tp_worker_ready. */
 static bool try_choose(struct tp_worker *worker, void *context)
 {
 	struct tp_action *action = context;
-	struct tp_view view;
-	note_arrivals(worker);
-	if (!tp_progress_view(&worker->progress, &view))
-		return false;
-	if (!worker->crew->static_order) {
-		*action = tp_policy_pick(worker->crew->pipeline.policy, &view);
-		return true;
+	const struct tp_progress *progress = &worker->station.progress;
+	look_around(worker);
+	if (worker->crew->static_order) {
+		*action = planned_op(worker)->action;
+		return tp_progress_ready(progress, action->kind);
 	}
-	*action = planned_op(worker)->action;
-	return action->kind == TP_OP_F ? view.forward_ready : view.backward_ready;
+	if (tp_progress_choose(progress, action))
+		return true;
+	worker->held = tp_progress_held(progress);
+	return false;
 }
 
-/* What the stage knows of the others as it starts: from the plan under static order, else as it is now. */
-static struct tp_observation observe(struct tp_worker *worker)
+/* --- messages ---------------------------------------------------------------------------------------------------- */
+
+static bool takes_message(const struct tp_worker *worker, const struct tp_action *action)
 {
-	struct tp_crew *crew = worker->crew;
-	struct tp_observation seen = crew->static_order ? planned_op(worker)->seen : tp_board_observe(&crew->board);
-	tp_ledger_observe(&worker->ledger, &seen, crew->static_order ? &crew->plan.stamps : &crew->board.stamps);
-	tp_weights_count(&worker->stage.weights, worker->ledger.alive, &worker->stage.memory);
-	return seen;
+	if (action->kind == TP_OP_F)
+		return worker->index > 0;
+	return action->kind != TP_OP_BW && !tp_worker_is_last(worker);
 }
 
-/* --- forward --------------------------------------------------------------------------------------------------- */
-
-static int32_t slice_of(const struct tp_worker *worker, const struct tp_action *action)
+static void take_message(struct tp_worker *worker, const struct tp_action *action, struct tp_activation_slot *slot,
+                         int64_t start_ns)
 {
-	/* The only micro-batch of a mini-batch is all of it. */
-	return worker->crew->slicing.count == 1 ? TP_WHOLE : action->micro;
-}
-
-static struct tp_activation_slot *slot_for_forward(struct tp_worker *worker, const struct tp_action *action)
-{
-	struct tp_activations *activations = &worker->stage.activations;
-	return action->micro <= 0 ? tp_activations_take(activations, action->mini, &worker->stage.memory)
-	                          : tp_activations_of(activations, action->mini);
-}
-
-static void take_message(struct tp_worker *worker, struct tp_channel *channel, const struct tp_action *action,
-                         struct tp_activation_slot *slot, int64_t start_ns)
-{
+	struct tp_channel *channel = action->kind == TP_OP_F ? &worker->activations : &worker->gradients;
 	const struct tp_message *message = tp_channel_peek(channel);
 	TP_CHECK(message && message->mini == action->mini && message->micro == action->micro);
 	if (action->kind == TP_OP_F) {
@@ -83,104 +70,71 @@ static void take_message(struct tp_worker *worker, struct tp_channel *channel, c
 	tp_channel_pop(channel);
 }
 
-/* Stage 0: the samples of a slice, into its slot. */
-static void draw_samples(struct tp_worker *worker, struct tp_activation_slot *slot, const struct tp_action *action)
+/* The result of an operation, to whom it concerns. */
+static void send(struct tp_worker *worker, const struct tp_action *action, struct tp_activation_slot *slot,
+                 int64_t ready_ns)
 {
-	const struct tp_crew *crew = worker->crew;
-	struct tp_stage *stage = &worker->stage;
-	if (stage->ops->element_bytes == 0)
-		return;
-	int32_t slice = slice_of(worker, action);
-	int32_t first = tp_slice_first(crew->slicing, slice), count = tp_slice_size(crew->slicing, slice);
-	tp_batch_train(crew->dataset, &crew->order, (action->mini - 1) * crew->slicing.batch + first, count,
-	               worker->staging, NULL);
-	unsigned char *input = tp_stage_input_data(stage, slot);
-	stage->ops->upload(stage->device, worker->staging, input + (size_t)first * stage->spec.input.sample_bytes,
-	                   count * tp_shape_elements(stage->spec.input.shape));
-}
-
-static void compute_loss(struct tp_worker *worker, struct tp_activation_slot *slot, const struct tp_action *action)
-{
-	struct tp_crew *crew = worker->crew;
-	int32_t slice = slice_of(worker, action);
-	int32_t first = tp_slice_first(crew->slicing, slice), count = tp_slice_size(crew->slicing, slice);
-	struct tp_loss_result loss = {0};
-	tp_batch_train(crew->dataset, &crew->order, (action->mini - 1) * crew->slicing.batch + first, count, NULL,
-	               slot->labels + first);
-	tp_stage_loss(&worker->stage, slot, slice, &loss);
-	worker->loss.loss_sum += loss.loss_sum;
-	worker->loss.top1 += loss.top1;
-	worker->samples_seen += count;
-}
-
-static void send(struct tp_worker *worker, struct tp_channel *channel, const struct tp_action *action,
-                 const struct tp_tensor_desc *desc, struct tp_activation_slot *slot, int64_t ready_ns)
-{
-	int32_t samples = tp_slice_size(worker->crew->slicing, slice_of(worker, action));
+	struct tp_worker *workers = worker->crew->workers;
+	struct tp_channel *channel = NULL;
 	struct tp_message message = {
 	        .mini = action->mini,
 	        .micro = action->micro,
-	        .bytes = (int64_t)desc->sample_bytes * samples,
-	        /* A pointer is handed over: it is ready, sent and there at one moment. */
+	        /* A pointer is handed over: ready, sent and there at one moment. An emulated link sees to it otherwise.
+	         */
 	        .ready_ns = ready_ns,
 	        .sent_ns = ready_ns,
 	        .arrived_ns = ready_ns,
 	};
-	if (action->kind == TP_OP_F) {
+	if (action->kind == TP_OP_F && !tp_worker_is_last(worker)) {
+		channel = &workers[worker->index + 1].activations;
 		message.activation = tp_stage_output_data(&worker->stage, slot);
 		message.gradient = slot->output_gradient;
+	} else if ((action->kind == TP_OP_B || action->kind == TP_OP_BX) && worker->index > 0) {
+		channel = &workers[worker->index - 1].gradients;
 	}
+	if (!channel)
+		return;
+	message.bytes = tp_worker_message_bytes(worker, action);
 	/* A channel is as long as the in-flight limit allows messages to wait in it. */
 	TP_CHECK(tp_channel_send(channel, &message) == TP_SEND_DONE);
 }
 
-enum tp_status tp_worker_compute_forward(struct tp_worker *worker, struct tp_activation_slot *slot,
-                                         const struct tp_action *action, int32_t version_buffer)
+/* --- one operation ----------------------------------------------------------------------------------------------- */
+
+/* A worker that is slower than this machine takes longer: sleep for the rest. */
+static void slow_down(const struct tp_worker *worker, int64_t start_ns)
 {
-	if (worker->index == 0)
-		draw_samples(worker, slot, action);
-	TP_TRY(tp_stage_forward(&worker->stage, slot, slice_of(worker, action), version_buffer));
-	if (is_last(worker))
-		compute_loss(worker, slot, action);
-	return TP_OK;
+	double speed = tp_emulation_speed(worker->crew->emulation, worker->index);
+	if (speed >= 1)
+		return;
+	int64_t took = run_clock(worker->crew) - start_ns;
+	int64_t until = worker->crew->clock_zero_ns + start_ns + (int64_t)((double)took / speed);
+	struct timespec deadline = {.tv_sec = until / TP_NS_PER_S, .tv_nsec = until % TP_NS_PER_S};
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, NULL) != 0)
+		;
 }
 
-static enum tp_status run_forward(struct tp_worker *worker, const struct tp_action *action)
+/* Resolve what the operation reads, from the plan under static order, else from how things are. */
+static void begin(struct tp_worker *worker, const struct tp_action *action, struct tp_op_times *times)
 {
 	struct tp_crew *crew = worker->crew;
-	struct tp_stage *stage = &worker->stage;
-	struct tp_op_times times = {.start_ns = run_clock(crew), .live = worker->ledger.live};
-	times.seen = observe(worker);
-	int64_t index = tp_forward_index(action, worker->progress.forwards_per_mini);
-	times.read = times.oldest_forward = tp_ledger_begin_forward(&worker->ledger, index);
-	if (worker->index == 0)
-		tp_board_enter(&crew->board, index, times.read);
-
-	struct tp_activation_slot *slot = slot_for_forward(worker, action);
-	if (worker->index > 0)
-		take_message(worker, &worker->activations, action, slot, times.start_ns);
-	TP_TRY(tp_worker_compute_forward(worker, slot, action, tp_ledger_buffer(&worker->ledger, times.read)));
-	times.end_ns = run_clock(crew);
-
-	tp_ledger_end_forward(&worker->ledger, index);
-	(void)tp_progress_complete(&worker->progress, action);
-	if (!is_last(worker))
-		send(worker, &crew->workers[worker->index + 1].activations, action, tp_stage_output(stage), slot,
-		     times.end_ns);
-	tp_worker_record_op(worker, action, &times);
-	return TP_OK;
-}
-
-/* --- backward and update ---------------------------------------------------------------------------------------- */
-
-/* The last stage begins a mini-batch's backward: from here on its stamp counts. */
-static void begin_at_last_stage(struct tp_worker *worker, const struct tp_action *action, struct tp_op_times *times)
-{
-	struct tp_crew *crew = worker->crew;
-	if (!crew->static_order)
-		times->seen.committed = tp_board_start_backward(&crew->board, action->mini);
-	if (worker->ledger.uses_stamps)
-		tp_ledger_stamp(&worker->ledger, action->mini, times->seen.committed);
+	struct tp_station *station = &worker->station;
+	if (crew->static_order) {
+		const struct tp_observation *seen = &planned_op(worker)->seen;
+		times->committed = seen->committed;
+		times->begun = tp_station_begin(station, action, seen->committed, seen, &crew->plan.stamps);
+	} else {
+		/* The stamp first: what is seen after it includes all that was promised before. */
+		int64_t stamp =
+		        tp_station_stamps(station, action) ? tp_board_start_backward(&crew->board, action->mini) : -1;
+		struct tp_observation seen = tp_board_observe(&crew->board);
+		times->committed = stamp >= 0 ? stamp : seen.committed;
+		times->begun = tp_station_begin(station, action, stamp, &seen, &crew->board.stamps);
+		if (worker->index == 0 && action->kind == TP_OP_F)
+			tp_board_enter(&crew->board, tp_forward_index(action, station->progress.forwards_per_mini),
+			               times->begun.read);
+	}
+	tp_worker_count_versions(worker);
 }
 
 /* Commit point: a mini-batch counts as applied at all stages from the end of its backward at stage 0, when nothing can
@@ -189,72 +143,60 @@ static void begin_at_last_stage(struct tp_worker *worker, const struct tp_action
 static void commit(struct tp_worker *worker)
 {
 	struct tp_crew *crew = worker->crew;
-	struct tp_observation before;
+	struct tp_version_ledger *ledger = &worker->station.ledger;
 	if (crew->static_order) {
-		before = planned_op(worker)->seen_at_end;
-		tp_ledger_observe(&worker->ledger, &before, &crew->plan.stamps);
-	} else {
-		before = tp_board_commit(&crew->board, worker->ledger.live + 1);
-		tp_ledger_observe(&worker->ledger, &before, &crew->board.stamps);
+		tp_ledger_observe(ledger, &planned_op(worker)->seen_at_end, &crew->plan.stamps);
+		return;
 	}
+	struct tp_observation before = tp_board_commit(&crew->board, ledger->live + 1);
+	tp_ledger_observe(ledger, &before, &crew->board.stamps);
+	if (crew->pipeline.max_staleness > 0) /* the last stage may be waiting for this */
+		tp_waiter_signal(&crew->workers[crew->pipeline.stages - 1].waiter);
 }
 
 static void update(struct tp_worker *worker, const struct tp_action *action, const struct tp_op_times *backward)
 {
-	struct tp_crew *crew = worker->crew;
-	const struct tp_run_config *config = crew->config;
-	struct tp_op_times times = {.start_ns = backward->end_ns, .seen = backward->seen, .live = worker->ledger.live};
-	times.read = times.oldest_forward = times.live;
-	struct tp_update_step step = tp_ledger_update(&worker->ledger);
-	tp_weights_count(&worker->stage.weights, worker->ledger.alive, &worker->stage.memory);
-	tp_stage_update(&worker->stage, step.from_buffer, step.to_buffer, config->lr, config->momentum,
-	                config->weight_decay);
-	times.end_ns = run_clock(crew);
-	times.in_place = step.in_place;
+	struct tp_version_ledger *ledger = &worker->station.ledger;
+	struct tp_op_times times = {.start_ns = backward->end_ns, .committed = backward->committed};
+	int64_t live = ledger->live;
 	if (worker->index == 0)
-		atomic_fetch_add_explicit(&crew->control->minis_done, 1, memory_order_relaxed);
-	struct tp_action as_update = {.kind = TP_OP_U, .micro = TP_WHOLE, .mini = action->mini};
+		commit(worker);
+	struct tp_update_step step = tp_ledger_update(ledger, action->mini);
+	times.begun = (struct tp_begun){live, step.base, step.base};
+	tp_worker_count_versions(worker);
+	tp_worker_update(worker, &step);
+	slow_down(worker, times.start_ns);
+	times.end_ns = run_clock(worker->crew);
+	times.in_place = step.in_place;
+	const struct tp_action as_update = {.kind = TP_OP_U, .micro = TP_WHOLE, .mini = action->mini};
 	tp_worker_record_op(worker, &as_update, &times);
 }
 
-enum tp_status tp_worker_compute_backward(struct tp_worker *worker, struct tp_activation_slot *slot,
-                                          const struct tp_action *action, int32_t version_buffer, bool accumulate)
-{
-	int32_t slice = slice_of(worker, action);
-	if (is_last(worker))
-		tp_stage_loss_gradient(&worker->stage, slot, slice);
-	return tp_stage_backward(&worker->stage, slot, slice, version_buffer, accumulate);
-}
-
-static enum tp_status run_backward(struct tp_worker *worker, const struct tp_action *action)
+static enum tp_status run_operation(struct tp_worker *worker, const struct tp_action *action)
 {
 	struct tp_crew *crew = worker->crew;
-	struct tp_stage *stage = &worker->stage;
-	bool first = worker->progress.backwards_done % worker->progress.backwards_per_mini == 0;
-	struct tp_op_times times = {.start_ns = run_clock(crew), .live = worker->ledger.live};
-	times.seen = observe(worker);
-	struct tp_activation_slot *slot = tp_activations_of(&stage->activations, action->mini);
-	if (!is_last(worker))
-		take_message(worker, &worker->gradients, action, slot, times.start_ns);
-	else if (first)
-		begin_at_last_stage(worker, action, &times);
-	times.read = tp_ledger_begin_backward(&worker->ledger, action);
-	times.oldest_forward = tp_ledger_oldest_forward_version(&worker->ledger, action);
-	TP_TRY(tp_worker_compute_backward(worker, slot, action, tp_ledger_buffer(&worker->ledger, times.read), !first));
+	struct tp_op_times times = {.start_ns = run_clock(crew)};
+	bool backward = action->kind == TP_OP_B || action->kind == TP_OP_BX;
+	if (backward && worker->held)
+		times.held_until_ns = times.start_ns;
+	worker->held = false;
+	begin(worker, action, &times);
+
+	struct tp_activation_slot *slot = tp_worker_slot(worker, action);
+	if (takes_message(worker, action))
+		take_message(worker, action, slot, times.start_ns);
+	TP_TRY(tp_worker_compute(worker, slot, action, times.begun.read));
+	slow_down(worker, times.start_ns);
 	times.end_ns = run_clock(crew);
 
-	bool last = tp_progress_complete(&worker->progress, action);
-	tp_ledger_end_backward(&worker->ledger, action, last);
-	if (worker->index > 0)
-		send(worker, &crew->workers[worker->index - 1].gradients, action, &stage->spec.input, slot,
-		     times.end_ns);
+	if (backward)
+		tp_worker_record_reads(worker, action);
+	bool updates = tp_station_end(&worker->station, action);
+	send(worker, action, slot, times.end_ns);
 	tp_worker_record_op(worker, action, &times);
-	if (!last)
-		return TP_OK;
-	tp_activations_give_back(&stage->activations, action->mini, &stage->memory);
-	if (worker->index == 0)
-		commit(worker);
-	update(worker, action, &times);
+	tp_worker_leave_slot(worker, action);
+	if (updates)
+		update(worker, action, &times);
 	return TP_OK;
 }
 
@@ -262,33 +204,19 @@ static enum tp_status run_backward(struct tp_worker *worker, const struct tp_act
 
 static enum tp_status work(struct tp_worker *worker)
 {
-	while (!tp_progress_finished(&worker->progress)) {
+	while (!tp_progress_finished(&worker->station.progress)) {
 		struct tp_action action;
 		TP_TRY(tp_worker_wait(worker, try_choose, &action));
-		if (action.kind == TP_OP_F)
-			TP_TRY(run_forward(worker, &action));
-		else
-			TP_TRY(run_backward(worker, &action));
+		TP_TRY(run_operation(worker, &action));
 		worker->planned++;
 	}
 	return TP_OK;
-}
-
-/* The pipeline has drained: every version has been applied everywhere, and only the live one is still needed. */
-static void drain(struct tp_worker *worker)
-{
-	struct tp_observation all = worker->ledger.seen;
-	all.committed = worker->ledger.live;
-	tp_ledger_observe(&worker->ledger, &all, &worker->crew->board.stamps);
-	tp_weights_count(&worker->stage.weights, worker->ledger.alive, &worker->stage.memory);
 }
 
 void tp_worker_epoch(struct tp_worker *worker)
 {
 	worker->idle_since_ns = run_clock(worker->crew);
 	enum tp_status status = work(worker);
-	if (status == TP_OK)
-		drain(worker);
-	else
+	if (status != TP_OK)
 		tp_crew_fail(worker->crew, status);
 }

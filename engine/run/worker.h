@@ -1,29 +1,33 @@
-/* One stage at work: its thread asks the policy, waits for inputs, computes, sends, updates and records. Also what all
- * workers of a run share. Internal to engine/run. */
+/* One stage at work: what it owns, and what all workers of a run share. Three files act on it: worker_compute.c does
+ * the arithmetic of operations, worker.c drives it in real time on a thread of its own, virtual_driver.c drives all
+ * workers one operation at a time. Internal to engine/run. */
 #ifndef TP_ENGINE_RUN_WORKER_H
 #define TP_ENGINE_RUN_WORKER_H
 
 #include "engine/config/run_config.h"
 #include "engine/data/dataset.h"
+#include "engine/run/emulation.h"
 #include "engine/run/stage.h"
 #include "engine/run/trainer.h"
 #include "engine/schedule/slot_plan.h"
 #include "engine/transport/board.h"
 #include "engine/transport/channel.h"
+#include "engine/transport/courier.h"
 #include "profiler/recorder.h"
 
 struct tp_worker {
 	struct tp_crew *crew;
 	int32_t index;
 	struct tp_stage stage;
-	struct tp_progress progress;
-	struct tp_version_ledger ledger;
+	struct tp_station station;
 	struct tp_recorder recorder;
 	struct tp_waiter waiter;
 	struct tp_channel activations; /* from the stage before; unused at stage 0 */
 	struct tp_channel gradients;   /* from the stage after; unused at the last stage */
 	float *staging;                /* stage 0: a mini-batch of samples as the data set gives them */
+	struct tp_read_run *runs;      /* room for those of one backward */
 	int64_t planned;               /* static order: operations taken from the plan */
+	bool held;                     /* idle with a backward that only the staleness bound keeps from starting */
 	int64_t idle_since_ns;         /* end of the latest operation */
 	/* of the epoch */
 	int64_t first_start_ns, last_end_ns;
@@ -39,10 +43,13 @@ struct tp_crew {
 	struct tp_run_control *control;
 	struct tp_pipeline pipeline;
 	struct tp_slicing slicing;
+	enum tp_span span;         /* what a backward covers, and a slot holds */
 	struct tp_worker *workers; /* one per stage */
 	struct tp_board board;
 	struct tp_slot_plan plan; /* static order only */
 	bool static_order;
+	const struct tp_emulation *emulation;
+	struct tp_courier courier; /* real clock with links only */
 	int64_t clock_zero_ns;
 	/* the epoch: its number, and mini-batches (hence updates) before it */
 	int32_t epoch;
@@ -62,16 +69,17 @@ void tp_worker_release(struct tp_worker *worker);
 /* Before an epoch, while nobody works. */
 void tp_worker_begin_epoch(struct tp_worker *worker);
 
-/* All of an epoch on the calling thread. Returns when the stage has done its part or the run ended; a failure is in the
- * crew then. */
+/* All of an epoch on the calling thread, in real time. Returns when the stage has done its part or the run ended; a
+ * failure is in the crew then. */
 void tp_worker_epoch(struct tp_worker *worker);
 
-/* The arithmetic of an operation, without choosing, messages and records: samples drawn at stage 0, loss and its
- * gradient at the last. Also how an operation is measured by itself. */
-enum tp_status tp_worker_compute_forward(struct tp_worker *worker, struct tp_activation_slot *slot,
-                                         const struct tp_action *action, int32_t version_buffer);
-enum tp_status tp_worker_compute_backward(struct tp_worker *worker, struct tp_activation_slot *slot,
-                                          const struct tp_action *action, int32_t version_buffer, bool accumulate);
+/* After an epoch that ended well: the pipeline has drained, and only what the next epoch starts from is kept. */
+void tp_worker_drain(struct tp_worker *worker);
+
+static inline bool tp_worker_is_last(const struct tp_worker *worker)
+{
+	return worker->index == worker->crew->pipeline.stages - 1;
+}
 
 /* Wait on the worker's own thread until `ready` says so; it is asked again whenever a neighbour has sent something.
  * Fails when the run was stopped (TP_ERR_INTERRUPTED), another stage failed (TP_ERR_ABORTED) or --timeout is over

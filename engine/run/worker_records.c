@@ -13,18 +13,45 @@ void tp_worker_record_op(struct tp_worker *worker, const struct tp_action *actio
 	        .start_ns = times->start_ns,
 	        .end_ns = times->end_ns,
 	        .mini = crew->minis_before + action->mini,
-	        .version_read = crew->minis_before + times->read,
-	        .version_live = crew->minis_before + times->live,
-	        .version_committed = crew->minis_before + times->seen.committed,
-	        .version_forward = crew->minis_before + times->oldest_forward,
+	        .version_read = crew->minis_before + times->begun.read,
+	        .version_live = crew->minis_before + times->begun.live,
+	        .version_committed = crew->minis_before + times->committed,
+	        .version_forward = crew->minis_before + times->begun.oldest_forward,
 	        .epoch = crew->epoch,
 	        .micro = action->micro,
 	        .samples = tp_slice_size(crew->slicing, crew->slicing.count == 1 ? TP_WHOLE : action->micro),
 	        .stage = (int16_t)worker->index,
 	        .kind = (int16_t)action->kind,
-	        .versions_alive = (int16_t)worker->ledger.alive,
+	        .versions_alive = (int16_t)worker->station.ledger.alive,
 	        .in_place = times->in_place,
+	        .held_until_ns = times->held_until_ns,
 	};
+}
+
+void tp_worker_record_reads(struct tp_worker *worker, const struct tp_action *action)
+{
+	const struct tp_crew *crew = worker->crew;
+	if (crew->span != TP_SPAN_RUNS || worker->recorder.read_capacity == 0)
+		return;
+	int32_t count =
+	        tp_ledger_read_runs(&worker->station.ledger, action, crew->config->staleness_decay, worker->runs);
+	for (int32_t i = 0; i < count; i++) {
+		const struct tp_read_run *run = &worker->runs[i];
+		for (int32_t micro = run->first; micro < run->first + run->count; micro++) {
+			struct tp_read_record *record = tp_record_read(&worker->recorder);
+			if (!record)
+				return;
+			*record = (struct tp_read_record){
+			        .mini = crew->minis_before + action->mini,
+			        .version_forward = crew->minis_before + run->version,
+			        .version_newest = crew->minis_before + run->newest,
+			        .lambda = run->lambda,
+			        .epoch = crew->epoch,
+			        .micro = micro,
+			        .stage = (int16_t)worker->index,
+			};
+		}
+	}
 }
 
 void tp_worker_record_message(struct tp_worker *worker, const struct tp_message *message, int64_t taken_ns)
@@ -47,6 +74,6 @@ void tp_worker_record_message(struct tp_worker *worker, const struct tp_message 
 	        .from_stage = (int16_t)(gradient ? worker->index + 1 : worker->index - 1),
 	        .to_stage = (int16_t)worker->index,
 	        .is_gradient = gradient,
-	        .handed_over = 1,
+	        .handed_over = crew->emulation->boundaries == NULL,
 	};
 }

@@ -1,5 +1,5 @@
 #include "engine/base/memory.h"
-#include "engine/run/worker.h"
+#include "engine/run/worker_compute.h"
 
 enum tp_status tp_worker_init(struct tp_worker *worker, int64_t spin_ns)
 {
@@ -7,12 +7,15 @@ enum tp_status tp_worker_init(struct tp_worker *worker, int64_t spin_ns)
 	const struct tp_pipeline *pipeline = &crew->pipeline;
 	int32_t forwards = tp_forwards_per_mini(pipeline->policy, pipeline->micro_batches);
 	int32_t backwards = tp_backwards_per_mini(pipeline->policy, pipeline->micro_batches);
-	/* A neighbour cannot send more than the slots upstream hold. */
-	int64_t minis = crew->workers[0].stage.spec.slots;
+	/* A neighbour cannot send more than the first stage holds. */
+	int64_t minis = tp_minis_in_flight(pipeline, 0);
 	TP_TRY(tp_waiter_init(&worker->waiter, spin_ns));
 	TP_TRY(tp_channel_init(&worker->activations, minis * forwards, &worker->waiter));
 	TP_TRY(tp_channel_init(&worker->gradients, minis * backwards, &worker->waiter));
-	TP_TRY(tp_ledger_init(&worker->ledger, pipeline, worker->index));
+	TP_TRY(tp_station_init(&worker->station, pipeline, worker->index));
+	worker->runs = tp_alloc_array((size_t)forwards, sizeof *worker->runs);
+	if (!worker->runs)
+		return TP_ERR_NOMEM;
 	if (worker->index == 0) {
 		int64_t elements = crew->slicing.batch * tp_shape_elements(worker->stage.spec.input.shape);
 		worker->staging = tp_alloc_array((size_t)elements, sizeof *worker->staging);
@@ -28,15 +31,17 @@ void tp_worker_release(struct tp_worker *worker)
 		tp_waiter_release(&worker->waiter);
 	tp_channel_release(&worker->activations);
 	tp_channel_release(&worker->gradients);
-	tp_ledger_release(&worker->ledger);
+	tp_station_release(&worker->station);
+	tp_free(worker->runs);
 	tp_free(worker->staging);
 	tp_stage_release(&worker->stage);
 }
 
 void tp_worker_begin_epoch(struct tp_worker *worker)
 {
-	tp_progress_init(&worker->progress, &worker->crew->pipeline, worker->index);
-	tp_ledger_begin_epoch(&worker->ledger);
+	tp_station_begin_epoch(&worker->station, &worker->crew->pipeline);
+	if (worker->crew->static_order) /* the bound has shaped the plan */
+		worker->station.progress.max_staleness = INT64_MAX;
 	tp_recorder_restart(&worker->recorder);
 	tp_memory_restart(&worker->stage.memory, worker->crew->epoch);
 	if (worker->index > 0)
@@ -44,7 +49,14 @@ void tp_worker_begin_epoch(struct tp_worker *worker)
 	if (worker->index < worker->crew->pipeline.stages - 1)
 		tp_channel_reset(&worker->gradients);
 	worker->planned = 0;
+	worker->held = false;
 	worker->loss = (struct tp_loss_result){0};
 	worker->samples_seen = 0;
 	worker->first_start_ns = -1;
+}
+
+void tp_worker_drain(struct tp_worker *worker)
+{
+	tp_ledger_drain(&worker->station.ledger);
+	tp_worker_count_versions(worker);
 }

@@ -30,7 +30,7 @@ static enum tp_status check_stop(const struct tp_crew *crew)
 
 static enum tp_status time_is_over(const struct tp_worker *worker)
 {
-	const struct tp_progress *progress = &worker->progress;
+	const struct tp_progress *progress = &worker->station.progress;
 	return tp_fail(
 	        TP_ERR_TIMEOUT,
 	        "stage %d waited %.1f s for its neighbours (--timeout): %lld forwards and %lld backwards done of "

@@ -141,17 +141,16 @@ static void note_difference(struct sim *sim, const struct tp_action *action, con
 	summary->last_backward_start = sim->now;
 }
 
-static void publish(struct sim *sim, const struct tp_action *action, const struct tp_begun *begun, bool stamps,
-                    int32_t forwards_per_mini, const struct tp_observation *seen)
+static void publish_stamp(struct sim *sim, int64_t mini, int64_t stamp)
 {
-	if (action->kind == TP_OP_F) {
-		int64_t index = tp_forward_index(action, forwards_per_mini);
-		sim->own_stamps.tags[index & sim->own_stamps.tag_mask] = begun->read;
-		sim->board.entered = index + 1;
-	} else if (stamps) {
-		sim->own_stamps.stamps[(action->mini - 1) & sim->own_stamps.stamp_mask] = seen->committed;
-		sim->board.started = action->mini;
-	}
+	sim->own_stamps.stamps[(mini - 1) & sim->own_stamps.stamp_mask] = stamp;
+	sim->board.started = mini;
+}
+
+static void publish_tag(struct sim *sim, int64_t index, int64_t tag)
+{
+	sim->own_stamps.tags[index & sim->own_stamps.tag_mask] = tag;
+	sim->board.entered = index + 1;
 }
 
 /* Only where somebody looks at it. */
@@ -193,11 +192,13 @@ static enum tp_status begin(struct sim *sim, int32_t index, const struct tp_obse
 	}
 	const struct tp_observation *seen = sim->input->plan ? &planned_op(sim, index)->seen : now;
 	bool stamps = tp_station_stamps(stage->station, &op->action);
+	if (stamps)
+		publish_stamp(sim, op->action.mini, seen->committed);
 	struct tp_begun begun = tp_station_begin(stage->station, &op->action, seen->committed, seen, sim->stamps);
 	if (stamps)
 		note_difference(sim, &op->action, seen, begun.read);
-	if ((index == 0 && op->action.kind == TP_OP_F) || stamps)
-		publish(sim, &op->action, &begun, stamps, stage->station->progress.forwards_per_mini, seen);
+	if (index == 0 && op->action.kind == TP_OP_F)
+		publish_tag(sim, tp_forward_index(&op->action, stage->station->progress.forwards_per_mini), begun.read);
 	op->stage = index;
 	op->start = sim->now;
 	op->end = op->update_end = sim->now + cost_of(sim, index, &op->action);
@@ -408,10 +409,9 @@ static enum tp_status sim_init(struct sim *sim)
 	TP_TRY(make_stations(sim));
 	TP_TRY(make_channels(sim));
 	TP_TRY(tp_event_queue_init(&sim->queue, 3 * (int64_t)sim->pipeline.stages));
-	/* The shared rings are as long as every stage's own. */
 	struct tp_stamps *stamps = &sim->own_stamps;
-	stamps->tag_mask = sim->stages[0].station->ledger.forward_mask;
-	stamps->stamp_mask = sim->stages[0].station->ledger.mini_mask;
+	stamps->tag_mask = sim->stages[0].station->ledger.tags_in_flight - 1;
+	stamps->stamp_mask = sim->stages[0].station->ledger.stamps_in_flight - 1;
 	stamps->tags = tp_alloc_array((size_t)stamps->tag_mask + 1, sizeof *stamps->tags);
 	stamps->stamps = tp_alloc_array((size_t)stamps->stamp_mask + 1, sizeof *stamps->stamps);
 	sim->stamps = sim->input->plan ? &sim->input->plan->stamps : stamps;

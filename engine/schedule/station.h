@@ -33,7 +33,8 @@ static inline bool tp_station_stamps(const struct tp_station *station, const str
 }
 
 /* An operation begins: look at the others (`seen`), then resolve what it reads. `stamp`: when tp_station_stamps(), the
- * version committed at this moment. */
+ * version committed at this moment, which the shared stamps hold already. A tag that stage 0 gives is for the caller to
+ * write to the shared tags. */
 static inline struct tp_begun tp_station_begin(struct tp_station *station, const struct tp_action *action,
                                                int64_t stamp, const struct tp_observation *seen,
                                                const struct tp_stamps *stamps)
@@ -41,7 +42,7 @@ static inline struct tp_begun tp_station_begin(struct tp_station *station, const
 	struct tp_version_ledger *ledger = &station->ledger;
 	struct tp_begun begun = {.live = ledger->live};
 	if (ledger->uses_stamps && tp_station_stamps(station, action))
-		tp_ledger_stamp(ledger, action->mini, stamp); /* before older versions may go */
+		tp_ledger_stamp(ledger, stamp); /* before older versions may go */
 	tp_ledger_observe(ledger, seen, stamps);
 	if (action->kind == TP_OP_F) {
 		int64_t index = tp_forward_index(action, ledger->forwards_per_mini);

@@ -53,6 +53,27 @@ static int32_t first_references(const struct tp_version_ledger *ledger)
 	return 1 + ledger->uses_floor + ledger->delays;
 }
 
+/* All rings in one piece. Stages walk theirs at like places at like times; rings that began at like addresses would
+ * meet in a few sets of the cache, so each begins some lines further in. */
+static enum tp_status place_rings(struct tp_version_ledger *ledger)
+{
+	enum { LINE_BYTES = 64, PAGE_LINES = 64 };
+	size_t versions_bytes = tp_align_up(((size_t)ledger->version_mask + 1) * sizeof *ledger->versions);
+	size_t forwards_bytes =
+	        ledger->uses_tags ? 0
+	                          : tp_align_up(((size_t)ledger->forward_mask + 1) * sizeof *ledger->forward_version);
+	size_t buffers_bytes = tp_align_up((size_t)ledger->buffer_count * sizeof *ledger->free_buffers);
+	size_t offset = (size_t)(ledger->stage % PAGE_LINES) * LINE_BYTES;
+	ledger->memory = tp_alloc(offset + versions_bytes + forwards_bytes + buffers_bytes);
+	if (!ledger->memory)
+		return TP_ERR_NOMEM;
+	unsigned char *next = (unsigned char *)ledger->memory + offset;
+	ledger->versions = (void *)next;
+	ledger->forward_version = (void *)(next + versions_bytes);
+	ledger->free_buffers = (void *)(next + versions_bytes + forwards_bytes);
+	return TP_OK;
+}
+
 enum tp_status tp_ledger_init(struct tp_version_ledger *ledger, const struct tp_pipeline *pipeline, int32_t stage)
 {
 	const struct tp_policy *policy = pipeline->policy;
@@ -60,9 +81,7 @@ enum tp_status tp_ledger_init(struct tp_version_ledger *ledger, const struct tp_
 	int32_t per_mini = tp_forwards_per_mini(policy, pipeline->micro_batches);
 	/* The seed of independent sequences can be as old as the epoch; its number must not meet another's. */
 	int64_t span = pipeline->independent ? pipeline->minis + 2 : bound + 2;
-	int64_t versions = tp_ring_size(span);
 	int64_t minis = tp_ring_size(tp_minis_in_flight(pipeline, 0) + 1);
-	int64_t forwards = tp_ring_size(minis * per_mini);
 	*ledger = (struct tp_version_ledger){
 	        .policy = policy,
 	        .stage = stage,
@@ -72,21 +91,15 @@ enum tp_status tp_ledger_init(struct tp_version_ledger *ledger, const struct tp_
 	        .uses_stamps = tp_policy_stamps(policy),
 	        .keeps_forwards = tp_policy_keeps_forward_versions(policy),
 	        .delays = policy->forward_reads == TP_READS_DELAYED,
-	        .version_mask = versions - 1,
-	        .forward_mask = forwards - 1,
-	        .mini_mask = minis - 1,
+	        .version_mask = tp_ring_size(span) - 1,
 	        .buffer_count = bound,
+	        .tags_in_flight = tp_ring_size(minis * per_mini),
+	        .stamps_in_flight = minis,
 	};
 	ledger->uses_floor = stage > 0 && (ledger->uses_tags || ledger->uses_stamps);
-	ledger->references = tp_alloc_array((size_t)versions, sizeof *ledger->references);
-	ledger->buffer = tp_alloc_array((size_t)versions, sizeof *ledger->buffer);
-	ledger->free_buffers = tp_alloc_array((size_t)bound, sizeof *ledger->free_buffers);
-	ledger->forward_version = tp_alloc_array((size_t)forwards, sizeof *ledger->forward_version);
-	ledger->backward_version = tp_alloc_array((size_t)minis, sizeof *ledger->backward_version);
-	enum tp_status status = ledger->references && ledger->buffer && ledger->free_buffers &&
-	                                        ledger->forward_version && ledger->backward_version
-	                                ? TP_OK
-	                                : TP_ERR_NOMEM;
+	if (!ledger->uses_tags)
+		ledger->forward_mask = tp_ring_size(tp_minis_in_flight(pipeline, stage) * per_mini) - 1;
+	enum tp_status status = place_rings(ledger);
 	if (status == TP_OK && pipeline->independent)
 		status = init_lineages(ledger);
 	if (status != TP_OK) {
@@ -96,18 +109,14 @@ enum tp_status tp_ledger_init(struct tp_version_ledger *ledger, const struct tp_
 	/* Buffer 0 holds the first version; the others are free, the lowest on top. */
 	for (int32_t i = bound - 1; i >= 1; i--)
 		ledger->free_buffers[ledger->free_count++] = i;
-	ledger->references[0] = first_references(ledger) + pipeline->independent;
+	ledger->versions[0].references = first_references(ledger) + pipeline->independent;
 	ledger->alive = ledger->alive_max = 1;
 	return TP_OK;
 }
 
 void tp_ledger_release(struct tp_version_ledger *ledger)
 {
-	tp_free(ledger->references);
-	tp_free(ledger->buffer);
-	tp_free(ledger->free_buffers);
-	tp_free(ledger->forward_version);
-	tp_free(ledger->backward_version);
+	tp_free(ledger->memory);
 	tp_free(ledger->lineages.momentum);
 	tp_free(ledger->lineages.extended);
 	tp_free(ledger->lineages.versions);
@@ -116,7 +125,7 @@ void tp_ledger_release(struct tp_version_ledger *ledger)
 
 static void hold(struct tp_version_ledger *ledger, int64_t version)
 {
-	int32_t *references = &ledger->references[version & ledger->version_mask];
+	int32_t *references = &ledger->versions[version & ledger->version_mask].references;
 	TP_CHECK(*references > 0); /* a version that was given up cannot come back */
 	(*references)++;
 }
@@ -131,10 +140,10 @@ static void leave_lineage(struct tp_lineages *lineages, int32_t momentum)
 static void drop(struct tp_version_ledger *ledger, int64_t version)
 {
 	int64_t at = version & ledger->version_mask;
-	TP_CHECK(ledger->references[at] > 0);
-	if (--ledger->references[at] > 0)
+	TP_CHECK(ledger->versions[at].references > 0);
+	if (--ledger->versions[at].references > 0)
 		return;
-	ledger->free_buffers[ledger->free_count++] = ledger->buffer[at];
+	ledger->free_buffers[ledger->free_count++] = ledger->versions[at].buffer;
 	ledger->alive--;
 	if (has_lineages(ledger))
 		leave_lineage(&ledger->lineages, ledger->lineages.momentum[at]);
@@ -157,39 +166,37 @@ void tp_ledger_drain(struct tp_version_ledger *ledger)
 	}
 }
 
-/* What one version is known by, from one number to another. */
+/* A version under another number. */
 static void renumber(struct tp_version_ledger *ledger, int64_t from, int64_t to, int32_t references)
 {
 	int64_t from_at = from & ledger->version_mask, to_at = to & ledger->version_mask;
 	int32_t kept = tp_ledger_buffer(ledger, from);
-	ledger->references[from_at] = 0;
-	ledger->references[to_at] = references;
-	ledger->buffer[to_at] = kept;
+	ledger->versions[from_at].references = 0;
+	ledger->versions[to_at] = (struct tp_version_entry){references, kept};
 	if (has_lineages(ledger)) {
 		ledger->lineages.momentum[to_at] = ledger->lineages.momentum[from_at];
 		ledger->lineages.extended[to_at] = false;
 	}
 }
 
+/* Under delayed reads the version before the live one goes on, too: the next epoch's first mini-batch reads it. */
+static void renumber_pair(struct tp_version_ledger *ledger)
+{
+	int32_t older = tp_ledger_buffer(ledger, ledger->live - 1), newer = tp_ledger_buffer(ledger, ledger->live);
+	ledger->versions[(ledger->live - 1) & ledger->version_mask].references = 0;
+	ledger->versions[ledger->live & ledger->version_mask].references = 0;
+	ledger->versions[-1 & ledger->version_mask] = (struct tp_version_entry){1, older};
+	ledger->versions[0] = (struct tp_version_entry){first_references(ledger), newer};
+	ledger->oldest = -1;
+}
+
 void tp_ledger_begin_epoch(struct tp_version_ledger *ledger)
 {
-	bool trained = ledger->live > 0;
-	TP_CHECK(ledger->alive == (ledger->delays && (trained || ledger->oldest < 0) ? 2 : 1));
-	if (ledger->delays && trained) {
-		/* The one before the live one, too: the first mini-batch of the epoch reads it. Where their places
-		 * cross, the older goes first: live is at least 1, so 0 and -1 are free or being left. */
-		int32_t older = tp_ledger_buffer(ledger, ledger->live - 1),
-		        newer = tp_ledger_buffer(ledger, ledger->live);
-		ledger->references[(ledger->live - 1) & ledger->version_mask] = 0;
-		ledger->references[ledger->live & ledger->version_mask] = 0;
-		ledger->references[-1 & ledger->version_mask] = 1;
-		ledger->buffer[-1 & ledger->version_mask] = older;
-		ledger->references[0] = first_references(ledger);
-		ledger->buffer[0] = newer;
-		ledger->oldest = -1;
-	} else if (!ledger->delays) {
+	TP_CHECK(ledger->alive == (ledger->delays && (ledger->live > 0 || ledger->oldest < 0) ? 2 : 1));
+	if (!ledger->delays)
 		renumber(ledger, ledger->live, 0, first_references(ledger) + has_lineages(ledger));
-	}
+	else if (ledger->live > 0)
+		renumber_pair(ledger);
 	ledger->live = 0;
 	ledger->lineages.seed = 0;
 	ledger->lineages.count = 0;
@@ -201,58 +208,55 @@ void tp_ledger_observe(struct tp_version_ledger *ledger, const struct tp_observa
 {
 	/* Holds first, so that a version both named and overtaken in the meantime survives. */
 	if (ledger->uses_tags && ledger->stage > 0) {
-		for (int64_t i = ledger->seen.entered; i < now->entered; i++) {
-			int64_t tag = stamps->tags[i & stamps->tag_mask];
-			ledger->forward_version[i & ledger->forward_mask] = tag;
-			hold(ledger, tag);
-		}
+		for (int64_t i = ledger->seen.entered; i < now->entered; i++)
+			hold(ledger, stamps->tags[i & stamps->tag_mask]);
 	}
 	if (ledger->uses_stamps && ledger->stage < ledger->stages - 1) {
-		for (int64_t i = ledger->seen.started; i < now->started; i++) {
-			int64_t stamp = stamps->stamps[i & stamps->stamp_mask];
-			ledger->backward_version[i & ledger->mini_mask] = stamp;
-			hold(ledger, stamp);
-		}
+		for (int64_t i = ledger->seen.started; i < now->started; i++)
+			hold(ledger, stamps->stamps[i & stamps->stamp_mask]);
 	}
 	if (ledger->uses_floor) {
 		for (int64_t k = ledger->seen.committed; k < now->committed; k++)
 			drop(ledger, k);
 	}
 	ledger->seen = *now;
+	ledger->shared = stamps;
+}
+
+/* What a forward read, or its tag. */
+static int64_t forward_version(const struct tp_version_ledger *ledger, int64_t index)
+{
+	return ledger->uses_tags ? ledger->shared->tags[index & ledger->shared->tag_mask]
+	                         : ledger->forward_version[index & ledger->forward_mask];
+}
+
+static int64_t stamp_of(const struct tp_version_ledger *ledger, int64_t mini)
+{
+	return ledger->shared->stamps[(mini - 1) & ledger->shared->stamp_mask];
 }
 
 int64_t tp_ledger_begin_forward(struct tp_version_ledger *ledger, const struct tp_action *action, int64_t index)
 {
-	int64_t *version = &ledger->forward_version[index & ledger->forward_mask];
 	if (ledger->uses_tags && ledger->stage > 0)
-		return *version;
-	*version = ledger->live;
+		return forward_version(ledger, index); /* held since it entered */
+	int64_t version = ledger->live;
 	if (ledger->delays)
-		*version = action->mini - 2 > ledger->oldest ? action->mini - 2 : ledger->oldest;
-	hold(ledger, *version);
-	return *version;
+		version = action->mini - 2 > ledger->oldest ? action->mini - 2 : ledger->oldest;
+	if (!ledger->uses_tags)
+		ledger->forward_version[index & ledger->forward_mask] = version;
+	hold(ledger, version);
+	return version;
 }
 
 void tp_ledger_end_forward(struct tp_version_ledger *ledger, int64_t index)
 {
 	if (!ledger->keeps_forwards)
-		drop(ledger, ledger->forward_version[index & ledger->forward_mask]);
+		drop(ledger, forward_version(ledger, index));
 }
 
-void tp_ledger_stamp(struct tp_version_ledger *ledger, int64_t mini, int64_t stamp)
+void tp_ledger_stamp(struct tp_version_ledger *ledger, int64_t stamp)
 {
-	ledger->backward_version[(mini - 1) & ledger->mini_mask] = stamp;
 	hold(ledger, stamp);
-}
-
-static int64_t stamp_of(const struct tp_version_ledger *ledger, int64_t mini)
-{
-	return ledger->backward_version[(mini - 1) & ledger->mini_mask];
-}
-
-static int64_t forward_version(const struct tp_version_ledger *ledger, int64_t index)
-{
-	return ledger->forward_version[index & ledger->forward_mask];
 }
 
 int64_t tp_ledger_oldest_forward_version(const struct tp_version_ledger *ledger, const struct tp_action *action)
@@ -360,8 +364,8 @@ static void retire(struct tp_version_ledger *ledger, int64_t old, int64_t mini)
 static void place_version(struct tp_version_ledger *ledger, int64_t base, int64_t next, struct tp_update_step *step)
 {
 	int64_t at = next & ledger->version_mask;
-	TP_CHECK(ledger->references[at] == 0);
-	step->in_place = ledger->references[base & ledger->version_mask] == 1;
+	TP_CHECK(ledger->versions[at].references == 0);
+	step->in_place = ledger->versions[base & ledger->version_mask].references == 1;
 	if (step->in_place) {
 		step->to_buffer = step->from_buffer;
 	} else {
@@ -371,8 +375,8 @@ static void place_version(struct tp_version_ledger *ledger, int64_t base, int64_
 		if (ledger->alive > ledger->alive_max)
 			ledger->alive_max = ledger->alive;
 	}
-	ledger->buffer[at] = step->to_buffer;
-	ledger->references[at] = first_references(ledger);
+	ledger->versions[at].buffer = step->to_buffer;
+	ledger->versions[at].references = first_references(ledger);
 }
 
 /* The update itself reads `base` no more. */
@@ -383,7 +387,7 @@ static void leave_base(struct tp_version_ledger *ledger, int64_t base, bool in_p
 		drop(ledger, base);
 		return;
 	}
-	ledger->references[at] = 0; /* its buffer has become the new version's */
+	ledger->versions[at].references = 0; /* its buffer has become the new version's */
 	if (has_lineages(ledger))
 		leave_lineage(&ledger->lineages, ledger->lineages.momentum[at]);
 }
@@ -391,7 +395,7 @@ static void leave_base(struct tp_version_ledger *ledger, int64_t base, bool in_p
 struct tp_update_step tp_ledger_update(struct tp_version_ledger *ledger, int64_t mini)
 {
 	int64_t old = ledger->live, next = old + 1, base = has_lineages(ledger) ? stamp_of(ledger, mini) : old;
-	struct tp_update_step step = {.from_buffer = tp_ledger_buffer(ledger, base), .fork_from = -1};
+	struct tp_update_step step = {.base = base, .from_buffer = tp_ledger_buffer(ledger, base), .fork_from = -1};
 	bool moves_seed = false;
 	hold(ledger, base);
 	retire(ledger, old, mini);
@@ -415,6 +419,6 @@ struct tp_update_step tp_ledger_update(struct tp_version_ledger *ledger, int64_t
 
 int32_t tp_ledger_buffer(const struct tp_version_ledger *ledger, int64_t version)
 {
-	TP_CHECK(ledger->references[version & ledger->version_mask] > 0);
-	return ledger->buffer[version & ledger->version_mask];
+	TP_CHECK(ledger->versions[version & ledger->version_mask].references > 0);
+	return ledger->versions[version & ledger->version_mask].buffer;
 }

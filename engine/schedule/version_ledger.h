@@ -36,7 +36,7 @@ struct tp_stamps {
 	int64_t stamp_mask;
 };
 
-/* Lineages of weights, with independent sequences; all NULL without. By version, rings like `references`. */
+/* Lineages of weights, with independent sequences; all NULL without. By version, rings like `versions`. */
 struct tp_lineages {
 	int32_t *momentum; /* buffer of the version's lineage */
 	bool *extended;    /* a later version continues its lineage */
@@ -55,19 +55,21 @@ struct tp_version_ledger {
 	int64_t oldest; /* a delayed read does not go behind it: 0 in the first epoch, -1 later */
 	struct tp_observation seen;
 	int32_t alive, alive_max; /* versions referenced now, and at most since init */
-	/* rings of a power of two, by version number */
+	/* by version number, a ring of a power of two */
 	int64_t version_mask;
-	int32_t *references;
-	int32_t *buffer;
+	struct tp_version_entry {
+		int32_t references, buffer;
+	} * versions;
 	/* free buffers, a stack */
 	int32_t *free_buffers;
 	int32_t free_count, buffer_count;
-	/* rings by forward index and by mini-batch - 1 */
+	/* what forwards read, by index, a ring; only where that is not their tag, which all stages share */
 	int64_t forward_mask;
-	int64_t *forward_version; /* tag, or what the forward read */
-	int64_t mini_mask;
-	int64_t *backward_version; /* stamps */
+	int64_t *forward_version;
+	const struct tp_stamps *shared; /* as last looked at; tags and stamps of what is in flight stay in place */
+	int64_t tags_in_flight, stamps_in_flight; /* rings of tags and stamps are at least so long, powers of two */
 	struct tp_lineages lineages;
+	void *memory; /* the rings of versions, buffers and forwards */
 };
 
 /* Versions that a stage may have to hold at once whatever the timing, hence buffers to set aside. The buffers in use
@@ -93,8 +95,9 @@ void tp_ledger_observe(struct tp_version_ledger *ledger, const struct tp_observa
 int64_t tp_ledger_begin_forward(struct tp_version_ledger *ledger, const struct tp_action *action, int64_t index);
 void tp_ledger_end_forward(struct tp_version_ledger *ledger, int64_t index);
 
-/* The stamp of a mini-batch whose backward starts here, at the last stage. Elsewhere stamps are observed. */
-void tp_ledger_stamp(struct tp_version_ledger *ledger, int64_t mini, int64_t stamp);
+/* The stamp of a mini-batch whose backward starts here, at the last stage; it has been written to the shared stamps.
+ * Elsewhere stamps are observed. */
+void tp_ledger_stamp(struct tp_version_ledger *ledger, int64_t stamp);
 
 /* Version that the backward of `action`, or its weight part, reads here. Of several, the oldest; of a blend, the newer
  * one, which is the stamp. */
@@ -122,6 +125,7 @@ int64_t tp_ledger_oldest_forward_version(const struct tp_version_ledger *ledger,
  * the one it starts from, else in a fresh one. */
 struct tp_update_step {
 	bool in_place;
+	int64_t base; /* the version that the gradient is applied to */
 	int32_t from_buffer, to_buffer;
 	int32_t momentum, fork_from; /* momentum buffers; fork_from: copy that one first, -1: do not */
 };
