@@ -25,9 +25,9 @@ static enum tp_status forward(struct tp_kernel *kernel, const struct tp_forward_
 static enum tp_status backward(struct tp_kernel *kernel, const struct tp_backward_args *args)
 {
 	struct tp_cpu_kernel *head = (struct tp_cpu_kernel *)kernel;
-	size_t count = elements(kernel, tp_slice_size(head->slicing, args->slice));
+	size_t count = elements(kernel, tp_cpu_backward_samples(head, args));
 	for (int32_t i = 0; i < TP_LAYER_INPUTS; i++) {
-		if (!args->dx[i])
+		if (!args->dx[i] || args->part == TP_BACKWARD_WEIGHTS)
 			continue;
 		if (kernel->layer->relu)
 			tp_cpu_relu_mask(args->dy, args->y, args->dx[i], count);

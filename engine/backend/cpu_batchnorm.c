@@ -23,7 +23,8 @@ static size_t channel_bytes(const struct tp_layer *layer)
 /* The mean of a slice; the variance and the mask follow. */
 static char *saved_of(const struct batchnorm_kernel *norm, void *saved, int32_t slice)
 {
-	return (char *)saved + norm->saved_slice_bytes * (size_t)(slice == TP_WHOLE ? 0 : slice);
+	bool first = slice == TP_WHOLE || norm->head.span == TP_SPAN_SLICE;
+	return (char *)saved + norm->saved_slice_bytes * (size_t)(first ? 0 : slice);
 }
 
 static enum tp_status forward(struct tp_kernel *kernel, const struct tp_forward_args *args)
@@ -42,6 +43,8 @@ static enum tp_status forward(struct tp_kernel *kernel, const struct tp_forward_
 	                                    params + kernel->params[SHIFT].offset_bytes, mean, variance, args->y,
 	                                    variance + norm->statistics_bytes},
 	                   args->scratch));
+	if (args->recompute)
+		return TP_OK;
 	/* the running variance is the unbiased one, as PyTorch's */
 	double count = (double)samples * layer->in_shape.h * layer->in_shape.w;
 	double unbiased = count > 1 ? count / (count - 1) : 1;
@@ -109,11 +112,12 @@ static enum tp_status backward(struct tp_kernel *kernel, const struct tp_backwar
 {
 	struct batchnorm_kernel *norm = (struct batchnorm_kernel *)kernel;
 	const struct tp_slicing slicing = norm->head.slicing;
-	if (args->slice != TP_WHOLE)
-		return backward_slice(norm, args, args->slice, 0, args->accumulate);
-	for (int32_t slice = 0; slice < slicing.count; slice++)
-		TP_TRY(backward_slice(norm, args, slice, tp_slice_first(slicing, slice),
-		                      args->accumulate || slice > 0));
+	int32_t begin = args->first_slice;
+	if (args->part == TP_BACKWARD_WEIGHTS)
+		return TP_OK; /* was computed with the input part */
+	for (int32_t slice = begin; slice < begin + args->slice_count; slice++)
+		TP_TRY(backward_slice(norm, args, slice, tp_slices_samples(slicing, begin, slice - begin),
+		                      args->accumulate || slice > begin));
 	return TP_OK;
 }
 
@@ -173,7 +177,7 @@ static enum tp_status build(struct batchnorm_kernel *norm, const struct tp_kerne
 		norm->unwanted_dx_bytes = tp_align_up(kernel->out.sample_bytes * (size_t)norm->train_sizes.samples[0]);
 	norm->statistics_bytes = tp_align_up(channel_bytes(layer));
 	norm->saved_slice_bytes = 2 * norm->statistics_bytes + tp_align_up(mask_bytes);
-	kernel->saved_bytes = norm->saved_slice_bytes * (size_t)spec->slicing.count;
+	kernel->saved_bytes = norm->saved_slice_bytes * (size_t)(spec->span == TP_SPAN_SLICE ? 1 : spec->slicing.count);
 	kernel->scratch_bytes = kernel->params_bytes + norm->unwanted_dx_bytes + tp_align_up(library_bytes);
 	return TP_OK;
 }

@@ -44,7 +44,7 @@ static enum tp_status backward(struct tp_kernel *kernel, const struct tp_backwar
 	const struct tp_cpu_kernel *head = &conv->head;
 	const struct conv_pass *data = &conv->pass[TP_DNNL_BACKWARD_DATA];
 	const struct conv_pass *weights = &conv->pass[TP_DNNL_BACKWARD_WEIGHTS];
-	int32_t samples = tp_slice_size(head->slicing, args->slice);
+	int32_t samples = tp_cpu_backward_samples(head, args);
 	int32_t i = tp_cpu_size_index(&weights->sizes, samples);
 	const void *dy = args->dy;
 	char *scratch = args->scratch;
@@ -56,9 +56,10 @@ static enum tp_status backward(struct tp_kernel *kernel, const struct tp_backwar
 		dy = args->scratch;
 		scratch += conv->masked_bytes;
 	}
-	TP_TRY(tp_cpu_conv_op_gradient(&weights->op[i], head, args->x[0], dy, args->dparams, args->accumulate,
-	                               scratch));
-	if (!args->dx[0])
+	if (args->part != TP_BACKWARD_INPUT)
+		TP_TRY(tp_cpu_conv_op_gradient(&weights->op[i], head, args->x[0], dy, args->dparams, args->accumulate,
+		                               scratch));
+	if (args->part == TP_BACKWARD_WEIGHTS || !args->dx[0])
 		return TP_OK;
 	return tp_cpu_conv_op_run(&data->op[i], head, dy, args->params, args->dx[0], scratch);
 }

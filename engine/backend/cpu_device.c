@@ -49,6 +49,10 @@ static enum tp_status kernel_new(struct tp_device *device, const struct tp_kerne
 	        [TP_LAYER_FLATTEN] = tp_cpu_flatten_new, [TP_LAYER_LINEAR] = tp_cpu_linear_new,
 	        [TP_LAYER_ADD] = tp_cpu_add_new,
 	};
+	if (tp_cpu_backward_sizes(spec).count > TP_CPU_SIZES)
+		return tp_fail(TP_ERR_UNSUPPORTED,
+		               "--micro-batches: %d of %d samples can be read apart in more than %d sizes",
+		               spec->slicing.count, spec->slicing.batch, TP_CPU_SIZES);
 	tp_dnnl_use_one_thread(); /* an operation keeps the number of threads it was built with */
 	enum tp_status status = constructors[spec->layer->kind]((struct tp_cpu_device *)device, spec, kernel);
 	return status == TP_OK ? status : tp_fail_in(status, "layer %s", spec->layer->name);
@@ -69,10 +73,10 @@ static void sgd(struct tp_device *device, const struct tp_sgd *step, const void 
 	tp_cpu_sgd(&rounded, from, to, gradient, momentum, bytes / sizeof(float));
 }
 
-static void add(struct tp_device *device, const void *from, void *to, size_t bytes)
+static void blend(struct tp_device *device, double a, const void *x, double b, const void *y, void *to, size_t bytes)
 {
 	(void)device;
-	tp_cpu_add_into(from, to, bytes / sizeof(float));
+	tp_cpu_mix((float)a, x, (float)b, y, to, bytes / sizeof(float));
 }
 
 const struct tp_device_ops tp_device_cpu = {
@@ -88,5 +92,5 @@ const struct tp_device_ops tp_device_cpu = {
         .sgd = sgd,
         .loss_forward = tp_cpu_loss_forward,
         .loss_backward = tp_cpu_loss_backward,
-        .add = add,
+        .blend = blend,
 };

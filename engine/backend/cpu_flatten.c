@@ -25,9 +25,9 @@ static enum tp_status forward(struct tp_kernel *kernel, const struct tp_forward_
 static enum tp_status backward(struct tp_kernel *kernel, const struct tp_backward_args *args)
 {
 	struct flatten_kernel *flatten = (struct flatten_kernel *)kernel;
-	if (!args->dx[0])
+	if (!args->dx[0] || args->part == TP_BACKWARD_WEIGHTS)
 		return TP_OK;
-	int32_t i = tp_cpu_size_index(&flatten->backward_sizes, tp_slice_size(flatten->head.slicing, args->slice));
+	int32_t i = tp_cpu_size_index(&flatten->backward_sizes, tp_cpu_backward_samples(&flatten->head, args));
 	return tp_dnnl_run(&flatten->backward[i], flatten->head.device->stream, (const void *[]){args->dy, args->dx[0]},
 	                   args->scratch);
 }

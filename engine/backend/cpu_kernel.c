@@ -7,11 +7,12 @@
 
 static void add_size(struct tp_cpu_sizes *sizes, int32_t samples)
 {
-	for (int32_t i = 0; i < sizes->count; i++)
+	for (int32_t i = 0; i < sizes->count && i < TP_CPU_SIZES; i++)
 		if (sizes->samples[i] == samples)
 			return;
-	if (samples > 0)
-		sizes->samples[sizes->count++] = samples;
+	if (samples > 0 && sizes->count < TP_CPU_SIZES)
+		sizes->samples[sizes->count] = samples;
+	sizes->count += samples > 0;
 }
 
 struct tp_cpu_sizes tp_cpu_train_sizes(const struct tp_kernel_spec *spec)
@@ -40,9 +41,16 @@ struct tp_cpu_sizes tp_cpu_forward_sizes(const struct tp_kernel_spec *spec)
 
 struct tp_cpu_sizes tp_cpu_backward_sizes(const struct tp_kernel_spec *spec)
 {
-	if (spec->backward_whole)
-		return (struct tp_cpu_sizes){1, {spec->slicing.batch}};
-	return tp_cpu_train_sizes(spec);
+	struct tp_cpu_sizes sizes = {0};
+	int32_t slices = spec->slicing.count;
+	if (spec->span == TP_SPAN_SLICE)
+		return tp_cpu_train_sizes(spec);
+	add_size(&sizes, spec->slicing.batch);
+	for (int32_t length = slices - 1; length > 0 && spec->span == TP_SPAN_RUNS; length--) {
+		for (int32_t first = 0; first + length <= slices; first++)
+			add_size(&sizes, tp_slices_samples(spec->slicing, first, length));
+	}
+	return sizes;
 }
 
 int32_t tp_cpu_size_index(const struct tp_cpu_sizes *sizes, int32_t samples)
@@ -64,6 +72,7 @@ enum tp_status tp_cpu_kernel_alloc(size_t bytes, const struct tp_kernel_ops *ops
 	head->base.layer = spec->layer;
 	head->device = device;
 	head->slicing = spec->slicing;
+	head->span = spec->span;
 	memcpy(head->in, spec->in, sizeof head->in);
 	memcpy(kernel, &head, sizeof head);
 	return TP_OK;

@@ -13,10 +13,10 @@ struct tp_cpu_device {
 	dnnl_stream_t stream;
 };
 
-/* Distinct batch sizes that a pass runs with; an operation is built for each. */
-#define TP_CPU_SIZES 4
+/* Distinct batch sizes that a pass runs with, the largest first; an operation is built for each. */
+#define TP_CPU_SIZES 64
 struct tp_cpu_sizes {
-	int32_t count;
+	int32_t count; /* beyond TP_CPU_SIZES: there are more, which no kernel is built for */
 	int32_t samples[TP_CPU_SIZES];
 };
 
@@ -37,8 +37,15 @@ struct tp_cpu_kernel {
 	struct tp_kernel base;
 	struct tp_cpu_device *device;
 	struct tp_slicing slicing;
+	enum tp_span span;
 	struct tp_tensor_desc in[TP_LAYER_INPUTS];
 };
+
+/* Samples that a backward covers. */
+static inline int32_t tp_cpu_backward_samples(const struct tp_cpu_kernel *kernel, const struct tp_backward_args *args)
+{
+	return tp_slices_samples(kernel->slicing, args->first_slice, args->slice_count);
+}
 
 /* Allocate a zeroed kernel of `bytes` and fill its head; the operator fills `out` and the sizes. */
 enum tp_status tp_cpu_kernel_alloc(size_t bytes, const struct tp_kernel_ops *ops, struct tp_cpu_device *device,

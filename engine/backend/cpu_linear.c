@@ -33,7 +33,7 @@ static enum tp_status infer(struct tp_kernel *kernel, int32_t samples, const str
 static enum tp_status backward(struct tp_kernel *kernel, const struct tp_backward_args *args)
 {
 	struct linear_kernel *linear = (struct linear_kernel *)kernel;
-	int32_t samples = tp_slice_size(linear->head.slicing, args->slice);
+	int32_t samples = tp_cpu_backward_samples(&linear->head, args);
 	int32_t i = tp_cpu_size_index(&linear->sizes[TP_DNNL_BACKWARD_WEIGHTS], samples);
 	const void *dy = args->dy;
 	char *scratch = args->scratch;
@@ -45,9 +45,10 @@ static enum tp_status backward(struct tp_kernel *kernel, const struct tp_backwar
 		dy = args->scratch;
 		scratch += linear->masked_bytes;
 	}
-	TP_TRY(tp_cpu_weighted_backward_weights(&linear->head, &linear->op[TP_DNNL_BACKWARD_WEIGHTS][i], args->x[0], dy,
-	                                        args->dparams, args->accumulate, scratch));
-	if (!args->dx[0])
+	if (args->part != TP_BACKWARD_INPUT)
+		TP_TRY(tp_cpu_weighted_backward_weights(&linear->head, &linear->op[TP_DNNL_BACKWARD_WEIGHTS][i],
+		                                        args->x[0], dy, args->dparams, args->accumulate, scratch));
+	if (args->part == TP_BACKWARD_WEIGHTS || !args->dx[0])
 		return TP_OK;
 	return tp_cpu_weighted_backward_data(&linear->head, &linear->op[TP_DNNL_BACKWARD_DATA][i], dy, args->params,
 	                                     args->dx[0], scratch);

@@ -67,6 +67,16 @@ BODY add_into(const float *from, float *to, size_t count)
 
 VARIANTS(tp_cpu_add_into, add_into, (const float *from, float *to, size_t count), (from, to, count))
 
+BODY mix(float a, const float *x, float b, const float *y, float *to, size_t count)
+{
+#pragma omp simd
+	for (size_t i = 0; i < count; i++)
+		to[i] = a * x[i] + b * y[i];
+}
+
+VARIANTS(tp_cpu_mix, mix, (float a, const float *x, float b, const float *y, float *to, size_t count),
+         (a, x, b, y, to, count))
+
 BODY sum(const float *a, const float *b, float *y, size_t count, bool relu)
 {
 	if (relu) {

@@ -16,6 +16,8 @@ void tp_cpu_sgd(const struct tp_cpu_sgd *step, const float *from, float *to, con
 
 /* to += from */
 void tp_cpu_add_into(const float *from, float *to, size_t count);
+/* to = a * x + b * y; `to` may be x or y */
+void tp_cpu_mix(float a, const float *x, float b, const float *y, float *to, size_t count);
 /* y = a + b, then ReLU when asked */
 void tp_cpu_sum(const float *a, const float *b, float *y, size_t count, bool relu);
 /* masked = dy where y > 0, else 0 */

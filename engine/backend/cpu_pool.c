@@ -14,7 +14,8 @@ struct maxpool_kernel {
 
 static void *indices_of(const struct maxpool_kernel *pool, void *saved, int32_t slice)
 {
-	return (char *)saved + pool->index_sample_bytes * (size_t)tp_slice_first(pool->head.slicing, slice);
+	int32_t first = tp_slot_first(pool->head.slicing, pool->head.span, slice);
+	return (char *)saved + pool->index_sample_bytes * (size_t)first;
 }
 
 static enum tp_status maxpool_forward(struct tp_kernel *kernel, const struct tp_forward_args *args)
@@ -37,11 +38,11 @@ static enum tp_status maxpool_infer(struct tp_kernel *kernel, int32_t samples, c
 static enum tp_status maxpool_backward(struct tp_kernel *kernel, const struct tp_backward_args *args)
 {
 	struct maxpool_kernel *pool = (struct maxpool_kernel *)kernel;
-	if (!args->dx[0])
+	if (!args->dx[0] || args->part == TP_BACKWARD_WEIGHTS)
 		return TP_OK;
-	int32_t i = tp_cpu_size_index(&pool->backward_sizes, tp_slice_size(pool->head.slicing, args->slice));
+	int32_t i = tp_cpu_size_index(&pool->backward_sizes, tp_cpu_backward_samples(&pool->head, args));
 	return tp_dnnl_run(&pool->backward[i], pool->head.device->stream,
-	                   (const void *[]){args->dy, indices_of(pool, args->saved, args->slice), args->dx[0]},
+	                   (const void *[]){args->dy, indices_of(pool, args->saved, args->first_slice), args->dx[0]},
 	                   args->scratch);
 }
 
@@ -85,7 +86,7 @@ static enum tp_status maxpool_build(struct maxpool_kernel *pool, const struct tp
 	TP_TRY(tp_dnnl_arg_layout(&pool->train[0], DNNL_ARG_DST, &out));
 	kernel->out = tp_cpu_tensor(layer->out_shape, out.layout);
 	pool->index_sample_bytes = tp_dnnl_arg_bytes(&pool->train[0], DNNL_ARG_WORKSPACE) / (size_t)out.samples;
-	kernel->saved_bytes = pool->index_sample_bytes * (size_t)spec->slicing.batch;
+	kernel->saved_bytes = pool->index_sample_bytes * (size_t)tp_slot_samples(spec->slicing, spec->span);
 
 	for (int32_t i = 0; i < pool->infer_sizes.count; i++) {
 		TP_TRY(tp_dnnl_maxpool(&pool->infer[i], layer, pool->infer_sizes.samples[i], layout, false));
@@ -171,12 +172,12 @@ static enum tp_status avgpool_backward(struct tp_kernel *kernel, const struct tp
 {
 	const struct tp_cpu_kernel *head = (struct tp_cpu_kernel *)kernel;
 	const struct channel_blocks blocks = blocks_of(head->in[0]);
-	const int32_t channels = head->in[0].shape.c, samples = tp_slice_size(head->slicing, args->slice);
+	const int32_t channels = head->in[0].shape.c, samples = tp_cpu_backward_samples(head, args);
 	const float factor = 1.0F / (float)blocks.pixels;
 	const float *dy = args->dy;
 	float *dx = args->dx[0];
 
-	if (!dx)
+	if (!dx || args->part == TP_BACKWARD_WEIGHTS)
 		return TP_OK;
 	for (int32_t sample = 0; sample < samples; sample++, dy += channels) {
 		for (int32_t block = 0; block < blocks.blocks; block++, dx += blocks.pixels * blocks.pitch) {

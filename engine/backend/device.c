@@ -25,7 +25,7 @@ enum tp_status tp_device_check(const struct tp_device_ops *ops)
 	        {"sgd", ops->sgd != NULL},
 	        {"loss_forward", ops->loss_forward != NULL},
 	        {"loss_backward", ops->loss_backward != NULL},
-	        {"add", ops->add != NULL},
+	        {"blend", ops->blend != NULL},
 	};
 	for (size_t i = 0; i < sizeof required / sizeof required[0]; i++)
 		if (!required[i].present)

@@ -59,8 +59,10 @@ struct tp_device_ops {
 	/* dlogits = (probabilities - onehot(labels)) * scale */
 	void (*loss_backward)(struct tp_device *device, int32_t samples, int32_t classes, const void *probabilities,
 	                      const int32_t *labels, double scale, void *dlogits);
-	/* to += from, of `bytes`: gradients that meet at a value with several readers. */
-	void (*add)(struct tp_device *device, const void *from, void *to, size_t bytes);
+	/* to = a * x + b * y, of `bytes`; `to` may be x or y. With a = b = 1 the sum of gradients that meet at a value
+	 * with several readers, else weights between two versions. */
+	void (*blend)(struct tp_device *device, double a, const void *x, double b, const void *y, void *to,
+	              size_t bytes);
 };
 
 struct tp_device {

@@ -1,10 +1,10 @@
 /* A kernel: one layer, made ready for the batch sizes of one stage on one device.
  *
- * A mini-batch of M samples is cut into `slice_count` micro-batches. Values of a mini-batch live in one buffer; a
- * forward of slice j gets pointers to the slice's first sample. `saved` is what the backward needs beyond input and
- * output (pooling indices, batch statistics, masks): one area per mini-batch, always passed from its start; the kernel
- * finds the slice in it. A backward covers the whole mini-batch (slice TP_WHOLE) or one slice; over the whole
- * mini-batch only batch normalisation treats the slices apart, since each was normalised by its own statistics.
+ * A mini-batch of M samples is cut into `slice_count` micro-batches. Values lie in slots, which hold a mini-batch or,
+ * where a backward covers one micro-batch, that; a forward of slice j gets pointers to the slice's first sample.
+ * `saved` is what the backward needs beyond input and output (pooling indices, batch statistics, masks): one area per
+ * slot, always passed from its start; the kernel finds the slice in it. A backward covers consecutive slices; only
+ * batch normalisation treats them apart, since each was normalised by its own statistics.
  *
  * A kernel is used by one thread at a time. It allocates nothing in forward and backward. */
 #ifndef TP_ENGINE_BACKEND_KERNEL_H
@@ -43,11 +43,39 @@ static inline int32_t tp_slice_first(struct tp_slicing slicing, int32_t slice)
 	return slice * (slicing.batch / slicing.count) + (slice < longer ? slice : longer);
 }
 
+/* Samples of `count` consecutive slices from `first` on. */
+static inline int32_t tp_slices_samples(struct tp_slicing slicing, int32_t first, int32_t count)
+{
+	return tp_slice_first(slicing, first + count) - tp_slice_first(slicing, first);
+}
+
+/* What one call of a backward covers, and with it what a slot holds. */
+enum tp_span {
+	TP_SPAN_SLICE, /* one micro-batch; so does a slot */
+	TP_SPAN_MINI,  /* the mini-batch */
+	TP_SPAN_RUNS,  /* any run of consecutive micro-batches; a slot holds the mini-batch */
+};
+
+/* Samples that a slot holds, and where a slice (or TP_WHOLE) begins in its slot. */
+static inline int32_t tp_slot_samples(struct tp_slicing slicing, enum tp_span span)
+{
+	return span == TP_SPAN_SLICE ? tp_slice_size(slicing, 0) : slicing.batch;
+}
+static inline int32_t tp_slot_first(struct tp_slicing slicing, enum tp_span span, int32_t slice)
+{
+	return span == TP_SPAN_SLICE ? 0 : tp_slice_first(slicing, slice);
+}
+
+/* A backward may come in two parts: first the gradient of the inputs, later, from the same x, y and dy, that of the
+ * parameters. Batch normalisation computes both in one pass and does so in the first part; what has no parameters has
+ * nothing to do in the second. */
+enum tp_backward_part { TP_BACKWARD_BOTH, TP_BACKWARD_INPUT, TP_BACKWARD_WEIGHTS };
+
 struct tp_kernel_spec {
 	const struct tp_layer *layer; /* must outlive the kernel */
 	struct tp_tensor_desc in[TP_LAYER_INPUTS];
 	struct tp_slicing slicing;
-	bool backward_whole;    /* backward runs over the mini-batch; else over each slice */
+	enum tp_span span;
 	bool accumulate;        /* backward will be asked to add to dparams */
 	bool input_gradient;    /* false for the first layer of the model: nobody wants dx */
 	int32_t infer_sizes[2]; /* batch sizes of evaluation, 0 where unused */
@@ -58,9 +86,10 @@ struct tp_kernel_param {
 	size_t bytes;        /* in the device's layout */
 };
 
-/* Arguments of forward. Pointers to the first sample of the slice, `saved` to the start of the mini-batch's area. */
+/* Arguments of forward. Pointers to the first sample of the slice, `saved` to the start of the slot's area. */
 struct tp_forward_args {
-	int32_t slice; /* TP_WHOLE or 0 .. count - 1; ignored by inference */
+	int32_t slice;  /* TP_WHOLE or 0 .. count - 1; ignored by inference */
+	bool recompute; /* once more, for a backward: running statistics do not advance */
 	const void *x[TP_LAYER_INPUTS];
 	void *y;
 	const void *params; /* this layer's block of the version to read */
@@ -71,7 +100,8 @@ struct tp_forward_args {
 
 /* Arguments of backward. `x` and `y` are what forward read and wrote. */
 struct tp_backward_args {
-	int32_t slice;
+	int32_t first_slice, slice_count;
+	enum tp_backward_part part;
 	const void *x[TP_LAYER_INPUTS];
 	const void *y;
 	const void *dy;
@@ -105,7 +135,7 @@ struct tp_kernel {
 	struct tp_tensor_desc out;
 	size_t params_bytes;  /* block of trainable tensors */
 	size_t state_bytes;   /* block of running statistics */
-	size_t saved_bytes;   /* per mini-batch in flight */
+	size_t saved_bytes;   /* per slot */
 	size_t scratch_bytes; /* shared by all kernels of a stage */
 	struct tp_kernel_param params[TP_LAYER_MAX_PARAMS];
 	bool aliases_input;  /* y is x under another shape: no buffer, no call (flatten of a plain value) */

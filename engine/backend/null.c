@@ -100,9 +100,9 @@ static void loss_backward(struct tp_device *device, int32_t samples, int32_t cla
 	(void)device, (void)samples, (void)classes, (void)probabilities, (void)labels, (void)scale, (void)dlogits;
 }
 
-static void add(struct tp_device *device, const void *from, void *to, size_t bytes)
+static void blend(struct tp_device *device, double a, const void *x, double b, const void *y, void *to, size_t bytes)
 {
-	(void)device, (void)from, (void)to, (void)bytes;
+	(void)device, (void)a, (void)x, (void)b, (void)y, (void)to, (void)bytes;
 }
 
 const struct tp_device_ops tp_device_null = {
@@ -117,5 +117,5 @@ const struct tp_device_ops tp_device_null = {
         .sgd = sgd,
         .loss_forward = loss_forward,
         .loss_backward = loss_backward,
-        .add = add,
+        .blend = blend,
 };

@@ -103,7 +103,7 @@ static void backward(const struct tp_reference_kernel *kernel, const struct tp_r
 {
 	struct geometry g = geometry_of(kernel);
 	const double *weight = batch->params;
-	double *dweight = dparams, *dbias = dweight + g.out.c * g.taps;
+	double *dweight = dparams, *dbias = dparams ? dweight + g.out.c * g.taps : NULL;
 	double *patches = batch->scratch, *dpatches = patches + g.pixels * g.taps;
 	for (int32_t n = 0; n < batch->samples; n++) {
 		gather_patches(&g, batch->x[0] + n * kernel->in_elements, patches);
@@ -111,8 +111,10 @@ static void backward(const struct tp_reference_kernel *kernel, const struct tp_r
 		for (int32_t c = 0; c < g.out.c; c++) {
 			for (int64_t p = 0; p < g.pixels; p++) {
 				double gradient = *dy++;
-				dbias[c] += gradient;
-				tp_reference_axpy(gradient, patches + p * g.taps, dweight + c * g.taps, g.taps);
+				if (dparams) {
+					dbias[c] += gradient;
+					tp_reference_axpy(gradient, patches + p * g.taps, dweight + c * g.taps, g.taps);
+				}
 				if (dx[0])
 					tp_reference_axpy(gradient, weight + c * g.taps, dpatches + p * g.taps, g.taps);
 			}

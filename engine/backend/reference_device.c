@@ -94,10 +94,13 @@ static void loss_backward(struct tp_device *device, int32_t samples, int32_t cla
 			*to = (*from - (c == labels[n])) * scale;
 }
 
-static void add(struct tp_device *device, const void *from, void *to, size_t bytes)
+static void blend(struct tp_device *device, double a, const void *x, double b, const void *y, void *to, size_t bytes)
 {
 	(void)device;
-	tp_reference_axpy(1, from, to, (int64_t)(bytes / sizeof(double)));
+	const double *from_x = x, *from_y = y;
+	double *result = to;
+	for (size_t i = 0; i < bytes / sizeof(double); i++)
+		result[i] = a * from_x[i] + b * from_y[i];
 }
 
 const struct tp_device_ops tp_device_reference = {
@@ -112,5 +115,5 @@ const struct tp_device_ops tp_device_reference = {
         .sgd = sgd,
         .loss_forward = loss_forward,
         .loss_backward = loss_backward,
-        .add = add,
+        .blend = blend,
 };

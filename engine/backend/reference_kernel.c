@@ -26,26 +26,10 @@ static size_t bytes_of(size_t (*size)(const struct tp_reference_kernel *), const
 	return size ? size(kernel) : 0;
 }
 
-/* The slices an operation covers: all of them one after another, or one. */
-struct slice_range {
-	int32_t first, end;
-};
-
-static struct slice_range slices_of(const struct tp_reference_kernel *kernel, int32_t slice)
-{
-	if (slice == TP_WHOLE)
-		return (struct slice_range){0, kernel->slicing.count};
-	return (struct slice_range){slice, slice + 1};
-}
-
-/* Where slice j lies in the buffers of an operation that covers `slice`, in samples. */
-static int64_t offset_in_call(const struct tp_reference_kernel *kernel, int32_t slice, int32_t j)
-{
-	return slice == TP_WHOLE ? tp_slice_first(kernel->slicing, j) : 0;
-}
-
 static void *saved_of_slice(const struct tp_reference_kernel *kernel, void *saved, int32_t j)
 {
+	if (kernel->span == TP_SPAN_SLICE)
+		return saved;
 	size_t before = (size_t)tp_slice_first(kernel->slicing, j) * bytes_of(kernel->op->saved_sample_bytes, kernel) +
 	                (size_t)j * bytes_of(kernel->op->saved_slice_bytes, kernel);
 	return before ? (unsigned char *)saved + before : saved;
@@ -62,14 +46,15 @@ static void apply_relu(const struct tp_reference_kernel *kernel, double *y, int3
 static enum tp_status forward(struct tp_kernel *base, const struct tp_forward_args *args)
 {
 	const struct tp_reference_kernel *kernel = self(base);
-	struct slice_range range = slices_of(kernel, args->slice);
-	for (int32_t j = range.first; j < range.end; j++) {
-		int64_t offset = offset_in_call(kernel, args->slice, j);
+	int32_t first = args->slice == TP_WHOLE ? 0 : args->slice;
+	int32_t end = args->slice == TP_WHOLE ? kernel->slicing.count : first + 1;
+	for (int32_t j = first; j < end; j++) {
+		int64_t offset = tp_slices_samples(kernel->slicing, first, j - first);
 		double *y = (double *)args->y + offset * kernel->out_elements;
 		struct tp_reference_batch batch = {
 		        .samples = tp_slice_size(kernel->slicing, j),
 		        .params = args->params,
-		        .state = args->state,
+		        .state = args->recompute ? NULL : args->state,
 		        .saved = saved_of_slice(kernel, args->saved, j),
 		        .scratch = args->scratch,
 		};
@@ -110,11 +95,16 @@ static void mask_gradient(const double *y, const double *dy, double *masked, int
 static enum tp_status backward(struct tp_kernel *base, const struct tp_backward_args *args)
 {
 	const struct tp_reference_kernel *kernel = self(base);
-	struct slice_range range = slices_of(kernel, args->slice);
-	if (base->params_bytes && !args->accumulate)
+	enum tp_backward_part part =
+	        kernel->op->both_at_once && args->part == TP_BACKWARD_INPUT ? TP_BACKWARD_BOTH : args->part;
+	bool weights = base->params_bytes && part != TP_BACKWARD_INPUT;
+	int32_t first = args->first_slice;
+	if (part == TP_BACKWARD_WEIGHTS && (!weights || kernel->op->both_at_once))
+		return TP_OK;
+	if (weights && !args->accumulate)
 		memset(args->dparams, 0, base->params_bytes);
-	for (int32_t j = range.first; j < range.end; j++) {
-		int64_t offset = offset_in_call(kernel, args->slice, j);
+	for (int32_t j = first; j < first + args->slice_count; j++) {
+		int64_t offset = tp_slices_samples(kernel->slicing, first, j - first);
 		struct tp_reference_batch batch = {
 		        .samples = tp_slice_size(kernel->slicing, j),
 		        .params = args->params,
@@ -125,7 +115,7 @@ static enum tp_status backward(struct tp_kernel *base, const struct tp_backward_
 		double *dx[TP_LAYER_INPUTS] = {NULL};
 		for (int32_t i = 0; i < base->layer->inputs; i++) {
 			batch.x[i] = (const double *)args->x[i] + offset * kernel->in_elements;
-			if (args->dx[i])
+			if (args->dx[i] && part != TP_BACKWARD_WEIGHTS)
 				dx[i] = (double *)args->dx[i] + offset * kernel->in_elements;
 		}
 		if (base->layer->relu) {
@@ -135,7 +125,7 @@ static enum tp_status backward(struct tp_kernel *base, const struct tp_backward_
 			dy = batch.scratch;
 			batch.scratch += count;
 		}
-		kernel->op->backward(kernel, &batch, dy, dx, args->dparams);
+		kernel->op->backward(kernel, &batch, dy, dx, weights ? args->dparams : NULL);
 	}
 	return TP_OK;
 }
@@ -187,13 +177,15 @@ enum tp_status tp_reference_kernel_new(struct tp_device *device, const struct tp
 		return TP_ERR_NOMEM;
 	kernel->op = operators[layer->kind];
 	kernel->slicing = spec->slicing;
+	kernel->span = spec->span;
 	kernel->in_elements = tp_shape_elements(layer->in_shape);
 	kernel->out_elements = tp_shape_elements(layer->out_shape);
 	struct tp_kernel *base = &kernel->base;
 	base->layer = layer;
 	base->out = tp_tensor_plain(layer->out_shape, sizeof(double));
 	if (kernel->op) {
-		size_t batch = (size_t)spec->slicing.batch, slices = (size_t)spec->slicing.count;
+		size_t batch = (size_t)tp_slot_samples(spec->slicing, spec->span);
+		size_t slices = spec->span == TP_SPAN_SLICE ? 1 : (size_t)spec->slicing.count;
 		lay_out_params(base);
 		base->saved_bytes = batch * bytes_of(kernel->op->saved_sample_bytes, kernel) +
 		                    slices * bytes_of(kernel->op->saved_slice_bytes, kernel);

@@ -12,6 +12,7 @@ struct tp_reference_kernel {
 	struct tp_kernel base;
 	const struct tp_reference_operator *op;
 	struct tp_slicing slicing;
+	enum tp_span span;
 	int64_t in_elements, out_elements; /* of one sample */
 };
 
@@ -20,7 +21,7 @@ struct tp_reference_batch {
 	int32_t samples;
 	const double *x[TP_LAYER_INPUTS];
 	const double *params; /* trainable tensors, one after another */
-	double *state;        /* running statistics, one after another */
+	double *state;        /* running statistics, one after another; NULL: they do not advance */
 	void *saved;          /* this run's part of the saved area */
 	double *scratch;
 };
@@ -34,7 +35,8 @@ struct tp_reference_operator {
 	void (*forward)(const struct tp_reference_kernel *kernel, const struct tp_reference_batch *batch, double *y);
 	/* y of inference; NULL: as forward, with batch->saved NULL */
 	void (*infer)(const struct tp_reference_kernel *kernel, const struct tp_reference_batch *batch, double *y);
-	/* dx[i] is overwritten unless NULL; dparams is added to, NULL where the layer has none */
+	bool both_at_once; /* backward computes dx and dparams in one pass, and that is the input part of a split one */
+	/* dx[i] is overwritten unless NULL; dparams is added to unless NULL */
 	void (*backward)(const struct tp_reference_kernel *kernel, const struct tp_reference_batch *batch,
 	                 const double *dy, double *const dx[TP_LAYER_INPUTS], double *dparams);
 };

@@ -18,14 +18,16 @@ static void linear_backward(const struct tp_reference_kernel *kernel, const stru
 {
 	int64_t in = kernel->in_elements, out = kernel->out_elements;
 	const double *weight = batch->params;
-	double *dweight = dparams, *dbias = dweight + out * in;
+	double *dweight = dparams, *dbias = dparams ? dweight + out * in : NULL;
 	if (dx[0])
 		memset(dx[0], 0, (size_t)(batch->samples * in) * sizeof(double));
 	for (int32_t n = 0; n < batch->samples; n++) {
 		for (int64_t o = 0; o < out; o++) {
 			double gradient = dy[n * out + o];
-			dbias[o] += gradient;
-			tp_reference_axpy(gradient, batch->x[0] + n * in, dweight + o * in, in);
+			if (dparams) {
+				dbias[o] += gradient;
+				tp_reference_axpy(gradient, batch->x[0] + n * in, dweight + o * in, in);
+			}
 			if (dx[0])
 				tp_reference_axpy(gradient, weight + o * in, dx[0] + n * in, in);
 		}

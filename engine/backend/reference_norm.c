@@ -60,13 +60,15 @@ static void forward(const struct tp_reference_kernel *kernel, const struct tp_re
 {
 	const struct tp_layer *layer = kernel->base.layer;
 	int32_t channels = layer->out_shape.c;
-	double *running_mean = batch->state, *running_var = running_mean + channels;
+	double *running_mean = batch->state, *running_var = batch->state ? running_mean + channels : NULL;
 	struct channel_statistics *saved = batch->saved;
 	for (int32_t c = 0; c < channels; c++) {
 		struct moments moments = channel_moments(kernel, batch, c);
 		saved[c].mean = moments.mean;
 		saved[c].inverse_std = 1 / sqrt(moments.square_sum / moments.count + layer->eps);
 		normalise(kernel, batch, c, saved[c], y);
+		if (!batch->state)
+			continue;
 		/* The running variance is unbiased; of a single value, where that is undefined, it is 0. */
 		double unbiased = moments.square_sum / fmax(moments.count - 1, 1);
 		running_mean[c] += layer->momentum * (moments.mean - running_mean[c]);
@@ -123,5 +125,6 @@ const struct tp_reference_operator tp_reference_batchnorm = {
         .saved_slice_bytes = saved_slice_bytes,
         .forward = forward,
         .infer = infer,
+        .both_at_once = true,
         .backward = backward,
 };

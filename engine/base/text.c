@@ -99,6 +99,7 @@ static const struct unit byte_units[] = {{"", 1},       {"B", 1},         {"kB",
 static const struct unit time_units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"min", 6e10}, {NULL, 0}};
 static const struct unit rate_units[] = {{"kbit", 1e3 / 8}, {"mbit", 1e6 / 8}, {"gbit", 1e9 / 8}, {"B/s", 1},
                                          {"kB/s", 1e3},     {"MB/s", 1e6},     {"GB/s", 1e9},     {NULL, 0}};
+static const struct unit flops_units[] = {{"mflops", 1e6}, {"gflops", 1e9}, {"tflops", 1e12}, {NULL, 0}};
 
 /* A non-negative number, then one of `units`. */
 static enum tp_status parse_with_unit(const char *what, const char *s, const struct unit *units, const char *example,
@@ -136,6 +137,12 @@ enum tp_status tp_parse_duration(const char *what, const char *s, int64_t *ns)
 enum tp_status tp_parse_rate(const char *what, const char *s, double *bytes_per_s)
 {
 	return parse_with_unit(what, s, rate_units, "10gbit or 1.5GB/s", bytes_per_s);
+}
+
+enum tp_status tp_parse_flops(const char *what, const char *s, double *flops_per_s)
+{
+	TP_TRY(parse_with_unit(what, s, flops_units, "50gflops or 1tflops", flops_per_s));
+	return *flops_per_s > 0 ? TP_OK : tp_fail(TP_ERR_INPUT, "%s: expected more than nothing, found '%s'", what, s);
 }
 
 char *tp_format_ns(char *out, size_t size, int64_t ns)

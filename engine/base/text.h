@@ -31,6 +31,8 @@ enum tp_status tp_parse_bytes(const char *what, const char *s, int64_t *bytes);
 enum tp_status tp_parse_duration(const char *what, const char *s, int64_t *ns);
 /* "10gbit", "100mbit", "1.5GB/s" -> bytes per second. */
 enum tp_status tp_parse_rate(const char *what, const char *s, double *bytes_per_s);
+/* "50gflops", "1tflops" -> floating-point operations per second. */
+enum tp_status tp_parse_flops(const char *what, const char *s, double *flops_per_s);
 
 /* Human forms into `out` (at least 24 bytes): "1.23 s", "45.6 ms", "12 ns"; "1.2 MiB", "512 B". Return `out`. */
 char *tp_format_ns(char *out, size_t size, int64_t ns);

@@ -5,43 +5,16 @@
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
 #include "engine/run/trainer_internal.h"
+#include "engine/run/worker_compute.h"
 
-static enum tp_status table_init(struct tp_cost_table *table, const struct tp_run_info *info)
+static struct tp_cost_shape shape_of(const struct tp_run_info *info)
 {
-	*table = (struct tp_cost_table){
+	return (struct tp_cost_shape){
 	        .stages = info->stages,
 	        .forwards_per_mini = tp_forwards_per_mini(info->policy, info->micro_batches),
 	        .backwards_per_mini = tp_backwards_per_mini(info->policy, info->micro_batches),
+	        .split = info->policy->backward_split,
 	};
-	size_t per_stage = (size_t)(table->forwards_per_mini + table->backwards_per_mini);
-	table->values = tp_alloc_array((size_t)table->stages * per_stage, sizeof *table->values);
-	table->stage = tp_alloc_array((size_t)table->stages, sizeof *table->stage);
-	if (!table->values || !table->stage) {
-		tp_cost_table_release(table);
-		return TP_ERR_NOMEM;
-	}
-	for (int32_t s = 0; s < table->stages; s++) {
-		table->stage[s].forward = table->values + (size_t)s * per_stage;
-		table->stage[s].backward = table->stage[s].forward + table->forwards_per_mini;
-	}
-	return TP_OK;
-}
-
-void tp_cost_table_release(struct tp_cost_table *table)
-{
-	tp_free(table->values);
-	tp_free(table->stage);
-	*table = (struct tp_cost_table){0};
-}
-
-/* Where the cost of an operation goes; NULL micro-batches are the only one. */
-static int64_t *entry(struct tp_cost_table *table, int32_t stage, enum tp_op_kind kind, int32_t micro)
-{
-	int64_t per_stage = table->forwards_per_mini + table->backwards_per_mini;
-	int64_t at = stage * per_stage + (micro == TP_WHOLE ? 0 : micro);
-	if (kind == TP_OP_U)
-		return &table->stage[stage].update;
-	return &table->values[kind == TP_OP_F ? at : at + table->forwards_per_mini];
 }
 
 static int by_value(const void *a, const void *b)
@@ -73,26 +46,30 @@ static size_t collect(const struct tp_epoch_result *result, int32_t stage, enum 
 	return count;
 }
 
+/* All operations of one kind at one stage. */
+static enum tp_status take_medians(const struct tp_epoch_result *result, int32_t stage, enum tp_op_kind kind,
+                                   int64_t *samples, struct tp_cost_table *table)
+{
+	int32_t entries = tp_cost_entries(&table->shape, kind);
+	for (int32_t j = 0; j < entries; j++) {
+		size_t count = collect(result, stage, kind, j, samples);
+		if (count == 0)
+			return tp_fail(TP_ERR_INPUT, "no records of %s at stage %d to take costs from",
+			               tp_op_kind_text(kind), stage);
+		*tp_cost_entry(table, stage, kind, j) = median_ns(samples, count);
+	}
+	return TP_OK;
+}
+
 enum tp_status tp_costs_from_records(const struct tp_run_info *info, const struct tp_epoch_result *result,
                                      struct tp_cost_table *table)
 {
-	TP_TRY(table_init(table, info));
+	TP_TRY(tp_cost_table_init(table, shape_of(info)));
 	int64_t *samples = tp_alloc_array((size_t)result->op_count, sizeof *samples);
 	enum tp_status status = samples ? TP_OK : TP_ERR_NOMEM;
-	for (int32_t s = 0; s < table->stages && status == TP_OK; s++) {
-		const int32_t units[TP_OP_KINDS] = {table->forwards_per_mini, table->backwards_per_mini, 1};
-		for (int32_t kind = 0; kind < TP_OP_KINDS && status == TP_OK; kind++) {
-			for (int32_t j = 0; j < units[kind]; j++) {
-				size_t count = collect(result, s, (enum tp_op_kind)kind, j, samples);
-				if (count == 0) {
-					status =
-					        tp_fail(TP_ERR_INPUT, "no records of %s at stage %d to take costs from",
-					                tp_op_kind_text((enum tp_op_kind)kind), s);
-					break;
-				}
-				*entry(table, s, (enum tp_op_kind)kind, j) = median_ns(samples, count);
-			}
-		}
+	for (int32_t s = 0; s < table->shape.stages && status == TP_OK; s++) {
+		for (enum tp_op_kind kind = 0; kind < TP_OP_KINDS && status == TP_OK; kind++)
+			status = take_medians(result, s, kind, samples, table);
 	}
 	tp_free(samples);
 	if (status != TP_OK)
@@ -106,39 +83,31 @@ enum tp_status tp_costs_from_records(const struct tp_run_info *info, const struc
 enum { ALONE_MOST_ROUNDS = 64 };
 
 struct alone {
-	struct tp_crew *crew;
 	struct tp_worker *worker;
 	struct tp_activation_slot *slot;
-	int32_t slice;
+	struct tp_action action;
 	bool accumulate;
 };
 
-typedef enum tp_status timed_op(const struct alone *alone);
-
-static enum tp_status do_forward(const struct alone *alone)
+static enum tp_status compute(const struct alone *alone)
 {
-	struct tp_action action = {.kind = TP_OP_F, .mini = 1, .micro = alone->slice};
-	return tp_worker_compute_forward(alone->worker, alone->slot, &action, 0);
+	switch (alone->action.kind) {
+	case TP_OP_F:
+		return tp_worker_forward(alone->worker, alone->slot, &alone->action, 0);
+	case TP_OP_U:
+		tp_stage_update(&alone->worker->stage, 0, 0, 0, 0.0, 0.9, 0.0);
+		return TP_OK;
+	default:
+		return tp_worker_backward(alone->worker, alone->slot, &alone->action, 0, alone->accumulate);
+	}
 }
 
-static enum tp_status do_backward(const struct alone *alone)
-{
-	struct tp_action action = {.kind = TP_OP_B, .mini = 1, .micro = alone->slice};
-	return tp_worker_compute_backward(alone->worker, alone->slot, &action, 0, alone->accumulate);
-}
-
-static enum tp_status do_update(const struct alone *alone)
-{
-	tp_stage_update(&alone->worker->stage, 0, 0, 0.0, 0.9, 0.0);
-	return TP_OK;
-}
-
-static enum tp_status time_op(timed_op *op, const struct alone *alone, int32_t rounds, int64_t *median)
+static enum tp_status time_op(const struct alone *alone, int32_t rounds, int64_t *median)
 {
 	int64_t samples[ALONE_MOST_ROUNDS];
 	for (int32_t i = -1; i < rounds; i++) { /* the first is a warm-up */
 		int64_t start = tp_now_ns();
-		TP_TRY(op(alone));
+		TP_TRY(compute(alone));
 		if (i >= 0)
 			samples[i] = tp_now_ns() - start;
 	}
@@ -146,32 +115,35 @@ static enum tp_status time_op(timed_op *op, const struct alone *alone, int32_t r
 	return TP_OK;
 }
 
-/* All operations of one stage; its output and input gradient are then there for its neighbours. */
+/* All operations of one stage; its output and input gradient are then there for its neighbours. With slots of one
+ * micro-batch all micro-batches use the same. */
 static enum tp_status measure_stage(struct alone *alone, int32_t rounds, struct tp_cost_table *table)
 {
+	static const enum tp_op_kind kinds[] = {TP_OP_F, TP_OP_B, TP_OP_BX, TP_OP_BW, TP_OP_U};
+	const struct tp_policy *policy = alone->worker->crew->pipeline.policy;
 	int32_t s = alone->worker->index;
-	for (int32_t j = 0; j < table->forwards_per_mini; j++) {
-		alone->slice = table->forwards_per_mini == 1 ? TP_WHOLE : j;
-		TP_TRY(time_op(do_forward, alone, rounds, entry(table, s, TP_OP_F, j)));
+	for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+		int32_t entries = tp_cost_entries(&table->shape, kinds[k]);
+		enum tp_unit unit = kinds[k] == TP_OP_F ? policy->forward_unit : policy->backward_unit;
+		for (int32_t j = 0; j < entries; j++) {
+			alone->action = (struct tp_action){
+			        .kind = kinds[k], .mini = 1, .micro = unit == TP_UNIT_MICRO ? j : TP_WHOLE};
+			/* the backward that comes first overwrites the gradient, the others add to it */
+			alone->accumulate = policy->backward_reversed ? j < entries - 1 : j > 0;
+			TP_TRY(time_op(alone, rounds, tp_cost_entry(table, s, kinds[k], j)));
+		}
 	}
-	for (int32_t j = 0; j < table->backwards_per_mini; j++) {
-		alone->slice = table->backwards_per_mini == 1 ? TP_WHOLE : j;
-		/* the backward that comes first overwrites the gradient, the others add to it */
-		alone->accumulate =
-		        alone->crew->pipeline.policy->backward_reversed ? j < table->backwards_per_mini - 1 : j > 0;
-		TP_TRY(time_op(do_backward, alone, rounds, entry(table, s, TP_OP_B, j)));
-	}
-	return time_op(do_update, alone, rounds, entry(table, s, TP_OP_U, 0));
+	return TP_OK;
 }
 
 enum tp_status tp_costs_alone(struct tp_trainer *trainer, int32_t rounds, struct tp_cost_table *table)
 {
 	struct tp_crew *crew = tp_trainer_crew(trainer);
 	TP_CHECK(rounds >= 5 && rounds <= ALONE_MOST_ROUNDS);
-	TP_TRY(table_init(table, tp_trainer_info(trainer)));
+	TP_TRY(tp_cost_table_init(table, tp_cost_shape_of(&crew->pipeline)));
 	enum tp_status status = TP_OK;
 	for (int32_t s = 0; s < crew->pipeline.stages && status == TP_OK; s++) {
-		struct alone alone = {.crew = crew, .worker = &crew->workers[s]};
+		struct alone alone = {.worker = &crew->workers[s]};
 		struct tp_stage *stage = &alone.worker->stage;
 		alone.slot = &stage->activations.slots[0];
 		if (s > 0) {
@@ -185,4 +157,52 @@ enum tp_status tp_costs_alone(struct tp_trainer *trainer, int32_t rounds, struct
 	if (status != TP_OK)
 		tp_cost_table_release(table);
 	return status;
+}
+
+/* --- counted --------------------------------------------------------------------------------------------------------
+ */
+
+/* Nanoseconds of so many operations; at least one. */
+static int64_t counted_ns(double flops, double flops_per_s)
+{
+	double ns = flops / flops_per_s * 1e9;
+	return ns < 1 ? 1 : ns < (double)TP_COST_MAX_NS ? (int64_t)ns : TP_COST_MAX_NS;
+}
+
+static double parameters_of(const struct tp_model *model, int32_t first_block, int32_t block_count)
+{
+	double sum = 0;
+	for (int32_t b = first_block; b < first_block + block_count; b++) {
+		const struct tp_block *block = &model->blocks[b];
+		for (int32_t l = block->first_layer; l < block->first_layer + block->layer_count; l++) {
+			struct tp_param params[TP_LAYER_MAX_PARAMS];
+			int32_t count = tp_layer_params(&model->layers[l], params);
+			for (int32_t p = 0; p < count; p++)
+				sum += params[p].trainable ? (double)params[p].elements : 0;
+		}
+	}
+	return sum;
+}
+
+enum tp_status tp_costs_flops(const struct tp_model *model, const int32_t *blocks_per_stage, struct tp_slicing slicing,
+                              struct tp_cost_shape shape, double flops_per_s, struct tp_cost_table *table)
+{
+	static const double factor[TP_OP_KINDS] = {[TP_OP_F] = 1, [TP_OP_B] = 2, [TP_OP_BX] = 1, [TP_OP_BW] = 1};
+	TP_TRY(tp_cost_table_init(table, shape));
+	for (int32_t s = 0, first_block = 0; s < shape.stages; first_block += blocks_per_stage[s], s++) {
+		double forward = 0;
+		for (int32_t b = first_block; b < first_block + blocks_per_stage[s]; b++)
+			forward += (double)tp_block_forward_flops(model, b);
+		for (enum tp_op_kind kind = 0; kind < TP_OP_KINDS; kind++) {
+			int32_t entries = kind == TP_OP_U ? 0 : tp_cost_entries(&shape, kind);
+			for (int32_t j = 0; j < entries; j++) {
+				int32_t samples = tp_slice_size(slicing, entries == 1 ? TP_WHOLE : j);
+				*tp_cost_entry(table, s, kind, j) =
+				        counted_ns(factor[kind] * forward * samples, flops_per_s);
+			}
+		}
+		table->stage[s].update =
+		        counted_ns(3 * parameters_of(model, first_block, blocks_per_stage[s]), flops_per_s);
+	}
+	return TP_OK;
 }

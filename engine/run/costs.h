@@ -3,18 +3,9 @@
 #ifndef TP_ENGINE_RUN_COSTS_H
 #define TP_ENGINE_RUN_COSTS_H
 
+#include "engine/backend/kernel.h"
 #include "engine/run/trainer.h"
-#include "engine/schedule/simulator.h"
-
-/* Nanoseconds, per stage, in the form the simulator takes. */
-struct tp_cost_table {
-	int32_t stages;
-	int32_t forwards_per_mini, backwards_per_mini;
-	int64_t *values;             /* owns the numbers that `stage` points at */
-	struct tp_stage_cost *stage; /* one per stage */
-};
-
-void tp_cost_table_release(struct tp_cost_table *table);
+#include "engine/schedule/cost_table.h"
 
 /* Loaded costs: the median of each operation over the records of one epoch, while the other stages ran. */
 enum tp_status tp_costs_from_records(const struct tp_run_info *info, const struct tp_epoch_result *result,
@@ -23,5 +14,10 @@ enum tp_status tp_costs_from_records(const struct tp_run_info *info, const struc
 /* Costs alone: each operation of each stage by itself on the calling thread, warm, the median of `rounds` (at least 5).
  * The weights are worth nothing afterwards: for a trainer that does not train. */
 enum tp_status tp_costs_alone(struct tp_trainer *trainer, int32_t rounds, struct tp_cost_table *table);
+
+/* Costs counted: a forward is the stage's counted floating-point operations at `flops_per_s`, a backward twice that
+ * (each part of a split one once), an update three operations for each parameter. */
+enum tp_status tp_costs_flops(const struct tp_model *model, const int32_t *blocks_per_stage, struct tp_slicing slicing,
+                              struct tp_cost_shape shape, double flops_per_s, struct tp_cost_table *table);
 
 #endif

@@ -65,7 +65,7 @@ static enum tp_status infer_batch(struct tp_worker *worker, int64_t first, int32
 		TP_TRY(receive(worker, &worker->gradients, &nothing));
 	TP_TRY(tp_stage_infer_input(stage, count, data, live));
 	if (worker->index > 0)
-		TP_CHECK(tp_channel_send(&crew->workers[worker->index - 1].gradients, &(struct tp_message){0}) ==
+		TP_CHECK(tp_channel_send_now(&crew->workers[worker->index - 1].gradients, &(struct tp_message){0}) ==
 		         TP_SEND_DONE);
 	TP_TRY(tp_stage_infer_rest(stage, count, live));
 	if (last) {
@@ -73,7 +73,7 @@ static enum tp_status infer_batch(struct tp_worker *worker, int64_t first, int32
 		return TP_OK;
 	}
 	struct tp_message done = {.activation = tp_stage_output_data(stage, &stage->activations.slots[0])};
-	TP_CHECK(tp_channel_send(&crew->workers[worker->index + 1].activations, &done) == TP_SEND_DONE);
+	TP_CHECK(tp_channel_send_now(&crew->workers[worker->index + 1].activations, &done) == TP_SEND_DONE);
 	return TP_OK;
 }
 
@@ -81,9 +81,10 @@ static void evaluate_stage(struct tp_worker *worker)
 {
 	const struct tp_crew *crew = worker->crew;
 	int64_t tests = crew->dataset->count[TP_TEST];
-	for (int64_t first = 0; first < tests; first += crew->slicing.batch) {
+	int32_t at_once = tp_slot_samples(crew->slicing, crew->span);
+	for (int64_t first = 0; first < tests; first += at_once) {
 		int64_t left = tests - first;
-		int32_t count = left < crew->slicing.batch ? (int32_t)left : crew->slicing.batch;
+		int32_t count = left < at_once ? (int32_t)left : at_once;
 		enum tp_status status = infer_batch(worker, first, count);
 		if (status != TP_OK) {
 			tp_crew_fail(worker->crew, status);

@@ -1,10 +1,14 @@
 #include "engine/run/stage.h"
 
+#include <string.h>
+
 #include "engine/run/stage_layout.h"
 
 static enum tp_status reserve_workspace(struct tp_stage *stage, const struct tp_stage_sizes *sizes)
 {
-	size_t total = tp_align_up(sizes->scratch_bytes) + tp_align_up(sizes->gradient_sum_bytes);
+	size_t blended_bytes = stage->spec.blends ? sizes->params_bytes : 0;
+	size_t total = tp_align_up(sizes->scratch_bytes) + tp_align_up(sizes->gradient_sum_bytes) +
+	               tp_align_up(sizes->work_bytes) + tp_align_up(blended_bytes);
 	for (int32_t i = 0; i < sizes->gradient_count; i++)
 		total += tp_align_up(sizes->gradient_bytes[i]);
 	stage->gradient_buffers = tp_alloc_array((size_t)sizes->gradient_count, sizeof *stage->gradient_buffers);
@@ -16,6 +20,10 @@ static enum tp_status reserve_workspace(struct tp_stage *stage, const struct tp_
 		stage->gradient_buffers[i] = tp_arena_take(&stage->workspace, sizes->gradient_bytes[i]);
 	if (sizes->gradient_sum_bytes)
 		stage->gradient_sum_buffer = tp_arena_take(&stage->workspace, sizes->gradient_sum_bytes);
+	if (stage->recomputes)
+		stage->work = tp_arena_take(&stage->workspace, sizes->work_bytes);
+	if (stage->spec.blends)
+		stage->blended = tp_arena_take(&stage->workspace, blended_bytes);
 	tp_memory_reserve(&stage->memory, TP_MEM_WORKSPACE, (int64_t)total);
 	tp_memory_use(&stage->memory, TP_MEM_WORKSPACE, (int64_t)total);
 	return TP_OK;
@@ -24,13 +32,14 @@ static enum tp_status reserve_workspace(struct tp_stage *stage, const struct tp_
 static enum tp_status reserve(struct tp_stage *stage, const struct tp_stage_sizes *sizes)
 {
 	const struct tp_stage_spec *spec = &stage->spec;
-	size_t output_bytes = tp_stage_output(stage)->sample_bytes * (size_t)spec->slicing.batch;
+	int32_t samples = tp_slot_samples(spec->slicing, spec->span);
+	size_t output_bytes = tp_stage_output(stage)->sample_bytes * (size_t)samples;
 	bool last = spec->index == spec->stages - 1;
 	TP_TRY(reserve_workspace(stage, sizes));
 	TP_TRY(tp_weights_init(&stage->weights, sizes->params_bytes, sizes->state_bytes, spec->version_buffers,
-	                       &stage->memory));
+	                       spec->momentum_buffers, &stage->memory));
 	return tp_activations_init(&stage->activations, spec->slots, sizes->slot_bytes, output_bytes,
-	                           last ? spec->slicing.batch : 0, &stage->memory);
+	                           last ? samples : 0, &stage->memory);
 }
 
 enum tp_status tp_stage_init(struct tp_stage *stage, const struct tp_stage_spec *spec, const struct tp_device_ops *ops,
@@ -79,11 +88,23 @@ const struct tp_tensor_desc *tp_stage_output(const struct tp_stage *stage)
 	return &stage->values[stage->layer_count].desc;
 }
 
-/* A value in a slot, at a sample. */
+int32_t tp_stage_slot_first(const struct tp_stage *stage, int32_t slice)
+{
+	return tp_slot_first(stage->spec.slicing, stage->spec.span, slice);
+}
+
+/* A value at a sample of a slot, wherever it lies. */
 static unsigned char *value_data(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t value, int32_t sample)
 {
 	const struct tp_stage_value *root = &stage->values[stage->values[value].root];
-	return slot->base + root->offset + (size_t)sample * root->desc.sample_bytes;
+	unsigned char *base = root->passing ? stage->work : slot->base;
+	return base + root->offset + (size_t)sample * root->desc.sample_bytes;
+}
+
+/* What a forward saves for the backward, and the probabilities of the loss. */
+static unsigned char *saved_data(struct tp_stage *stage, struct tp_activation_slot *slot, size_t offset)
+{
+	return (stage->recomputes ? (unsigned char *)stage->work : slot->base) + offset;
 }
 
 static const void *value_read(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t value, int32_t sample)
@@ -110,15 +131,15 @@ static void *at_offset(void *base, size_t offset)
 
 /* What forward and infer are called with, alike but for the slice. */
 static struct tp_forward_args forward_args(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t l,
-                                           int32_t slice, int32_t sample, int32_t version_buffer)
+                                           int32_t slice, int32_t sample, void *weights)
 {
 	const struct tp_stage_layer *layer = &stage->layers[l];
 	struct tp_forward_args args = {
 	        .slice = slice,
 	        .y = value_data(stage, slot, l + 1, sample),
-	        .params = at_offset(stage->weights.buffer[version_buffer], layer->params_offset),
+	        .params = at_offset(weights, layer->params_offset),
 	        .state = at_offset(stage->weights.state, layer->state_offset),
-	        .saved = slot->base + layer->saved_offset,
+	        .saved = saved_data(stage, slot, layer->saved_offset),
 	        .scratch = stage->scratch,
 	};
 	for (int32_t i = 0; i < layer->kernel->layer->inputs; i++)
@@ -126,109 +147,190 @@ static struct tp_forward_args forward_args(struct tp_stage *stage, struct tp_act
 	return args;
 }
 
-enum tp_status tp_stage_forward(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice,
-                                int32_t version_buffer)
+static enum tp_status forward_slice(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice,
+                                    void *weights, bool recompute)
 {
-	int32_t sample = tp_slice_first(stage->spec.slicing, slice);
+	int32_t sample = tp_stage_slot_first(stage, slice);
 	for (int32_t l = 0; l < stage->layer_count; l++) {
 		struct tp_kernel *kernel = stage->layers[l].kernel;
 		if (kernel->aliases_input)
 			continue;
-		struct tp_forward_args args = forward_args(stage, slot, l, slice, sample, version_buffer);
+		struct tp_forward_args args = forward_args(stage, slot, l, slice, sample, weights);
+		args.recompute = recompute;
 		TP_TRY(kernel->ops->forward(kernel, &args));
 	}
 	return TP_OK;
 }
 
-/* Where the gradient of a root value is collected during a backward of the slice that begins at `sample`; NULL for the
- * input of the model. */
-static void *gradient_of(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t root, int32_t sample)
+enum tp_status tp_stage_forward(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice,
+                                int32_t version_buffer)
 {
-	const struct tp_stage_value *value = &stage->values[root];
-	size_t offset = (size_t)sample * value->desc.sample_bytes;
-	if (root == stage->values[stage->layer_count].root)
-		return at_offset(slot->output_gradient, offset);
-	if (root == 0)
-		return slot->input_gradient ? at_offset(slot->input_gradient, offset) : NULL;
-	return stage->gradient_buffers[value->gradient_index];
-}
-
-static enum tp_status backward_layer(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t l, int32_t slice,
-                                     int32_t version_buffer, bool accumulate)
-{
-	const struct tp_stage_layer *layer = &stage->layers[l];
-	struct tp_kernel *kernel = layer->kernel;
-	int32_t sample = tp_slice_first(stage->spec.slicing, slice);
-	struct tp_backward_args args = {
-	        .slice = slice,
-	        .y = value_data(stage, slot, l + 1, sample),
-	        .dy = gradient_of(stage, slot, l + 1, sample),
-	        .params = at_offset(stage->weights.buffer[version_buffer], layer->params_offset),
-	        .dparams = at_offset(stage->weights.gradient, layer->params_offset),
-	        .accumulate = accumulate,
-	        .saved = slot->base + layer->saved_offset,
-	        .scratch = stage->scratch,
-	};
-	int32_t inputs = kernel->layer->inputs;
-	void *wanted[TP_LAYER_INPUTS] = {NULL};
-	for (int32_t i = 0; i < inputs; i++) {
-		int32_t root = stage->values[layer->in[i]].root;
-		args.x[i] = value_read(stage, slot, layer->in[i], sample);
-		wanted[i] = gradient_of(stage, slot, root, sample);
-		args.dx[i] = wanted[i] && stage->gradient_written[root] ? stage->gradient_sum_buffer : wanted[i];
-	}
-	TP_TRY(kernel->ops->backward(kernel, &args));
-	for (int32_t i = 0; i < inputs; i++) {
-		const struct tp_stage_value *root = &stage->values[stage->values[layer->in[i]].root];
-		size_t bytes = root->desc.sample_bytes * (size_t)tp_slice_size(stage->spec.slicing, slice);
-		if (args.dx[i] != wanted[i])
-			stage->ops->add(stage->device, args.dx[i], wanted[i], bytes);
-		stage->gradient_written[root->root] = true;
-	}
-	return TP_OK;
-}
-
-enum tp_status tp_stage_backward(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice,
-                                 int32_t version_buffer, bool accumulate)
-{
-	for (int32_t v = 0; v <= stage->layer_count; v++)
-		stage->gradient_written[v] = false;
-	for (int32_t l = stage->layer_count - 1; l >= 0; l--) {
-		if (!stage->layers[l].kernel->aliases_input)
-			TP_TRY(backward_layer(stage, slot, l, slice, version_buffer, accumulate));
-	}
-	return TP_OK;
+	return forward_slice(stage, slot, slice, stage->weights.buffer[version_buffer], false);
 }
 
 void tp_stage_loss(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice,
                    struct tp_loss_result *result)
 {
-	int32_t sample = tp_slice_first(stage->spec.slicing, slice);
+	int32_t sample = tp_stage_slot_first(stage, slice);
 	const struct tp_tensor_desc *logits = tp_stage_output(stage);
-	stage->ops->loss_forward(stage->device, tp_slice_size(stage->spec.slicing, slice), logits->shape.c,
-	                         value_data(stage, slot, stage->layer_count, sample), slot->labels + sample,
-	                         slot->base + stage->probabilities_offset + (size_t)sample * logits->sample_bytes,
-	                         result);
+	stage->ops->loss_forward(
+	        stage->device, tp_slice_size(stage->spec.slicing, slice), logits->shape.c,
+	        value_data(stage, slot, stage->layer_count, sample), slot->labels + sample,
+	        saved_data(stage, slot, stage->probabilities_offset) + (size_t)sample * logits->sample_bytes, result);
 }
 
-void tp_stage_loss_gradient(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice)
+/* --- backward -------------------------------------------------------------------------------------------------------
+ */
+
+/* A backward under way: its samples in the slot, and the weights it reads. */
+struct backward {
+	const struct tp_stage_backward *call;
+	struct tp_activation_slot *slot;
+	void *weights;
+	int32_t sample, samples;
+};
+
+/* Where the gradient of a root value is collected; NULL for the input of the model. */
+static void *gradient_of(struct tp_stage *stage, const struct backward *backward, int32_t root)
 {
-	int32_t sample = tp_slice_first(stage->spec.slicing, slice);
-	const struct tp_tensor_desc *logits = tp_stage_output(stage);
-	size_t offset = (size_t)sample * logits->sample_bytes;
-	stage->ops->loss_backward(stage->device, tp_slice_size(stage->spec.slicing, slice), logits->shape.c,
-	                          slot->base + stage->probabilities_offset + offset, slot->labels + sample,
-	                          1.0 / stage->spec.slicing.batch, at_offset(slot->output_gradient, offset));
+	const struct tp_stage_value *value = &stage->values[root];
+	struct tp_activation_slot *slot = backward->slot;
+	size_t offset = (size_t)backward->sample * value->desc.sample_bytes;
+	if (root == stage->values[stage->layer_count].root)
+		return at_offset(slot->output_gradient, offset);
+	if (root == 0)
+		return slot->input_gradient ? at_offset(slot->input_gradient, offset) : NULL;
+	if (stage->spec.split)
+		return slot->base + value->gradient_offset + offset;
+	return stage->gradient_buffers[value->gradient_index];
 }
 
-void tp_stage_update(struct tp_stage *stage, int32_t from_buffer, int32_t to_buffer, double lr, double momentum,
-                     double weight_decay)
+/* Add up where a value has several readers. */
+static void add_gradient(struct tp_stage *stage, const struct backward *backward, int32_t root, const void *more,
+                         void *gradient)
+{
+	size_t bytes = stage->values[root].desc.sample_bytes * (size_t)backward->samples;
+	stage->ops->blend(stage->device, 1, more, 1, gradient, gradient, bytes);
+}
+
+static enum tp_status backward_layer(struct tp_stage *stage, const struct backward *backward, int32_t l)
+{
+	const struct tp_stage_layer *layer = &stage->layers[l];
+	struct tp_kernel *kernel = layer->kernel;
+	bool inputs_wanted = backward->call->part != TP_BACKWARD_WEIGHTS;
+	struct tp_backward_args args = {
+	        .first_slice = backward->call->first_slice,
+	        .slice_count = backward->call->slice_count,
+	        .part = backward->call->part,
+	        .y = value_data(stage, backward->slot, l + 1, backward->sample),
+	        .dy = gradient_of(stage, backward, stage->values[l + 1].root),
+	        .params = at_offset(backward->weights, layer->params_offset),
+	        .dparams = at_offset(stage->weights.gradient, layer->params_offset),
+	        .accumulate = backward->call->accumulate,
+	        .saved = saved_data(stage, backward->slot, layer->saved_offset),
+	        .scratch = stage->scratch,
+	};
+	void *wanted[TP_LAYER_INPUTS] = {NULL};
+	for (int32_t i = 0; i < kernel->layer->inputs; i++) {
+		int32_t root = stage->values[layer->in[i]].root;
+		args.x[i] = value_read(stage, backward->slot, layer->in[i], backward->sample);
+		if (!inputs_wanted)
+			continue;
+		wanted[i] = gradient_of(stage, backward, root);
+		args.dx[i] = wanted[i] && stage->gradient_written[root] ? stage->gradient_sum_buffer : wanted[i];
+	}
+	TP_TRY(kernel->ops->backward(kernel, &args));
+	for (int32_t i = 0; i < kernel->layer->inputs && inputs_wanted; i++) {
+		int32_t root = stage->values[layer->in[i]].root;
+		if (args.dx[i] != wanted[i])
+			add_gradient(stage, backward, root, args.dx[i], wanted[i]);
+		stage->gradient_written[root] = true;
+	}
+	return TP_OK;
+}
+
+/* The last stage's output gradient. */
+static void loss_gradient(struct tp_stage *stage, const struct backward *backward)
+{
+	const struct tp_tensor_desc *logits = tp_stage_output(stage);
+	size_t offset = (size_t)backward->sample * logits->sample_bytes;
+	struct tp_activation_slot *slot = backward->slot;
+	stage->ops->loss_backward(stage->device, backward->samples, logits->shape.c,
+	                          saved_data(stage, slot, stage->probabilities_offset) + offset,
+	                          slot->labels + backward->sample, 1.0 / stage->spec.slicing.batch,
+	                          at_offset(slot->output_gradient, offset));
+}
+
+/* The buffer to read, or what lies between two of them. */
+static void *weights_to_read(struct tp_stage *stage, const struct tp_stage_read *read)
+{
+	const struct tp_weights *weights = &stage->weights;
+	if (read->lambda == 1)
+		return weights->buffer[read->version_buffer];
+	TP_CHECK(stage->blended);
+	stage->ops->blend(stage->device, read->lambda, weights->buffer[read->version_buffer], 1 - read->lambda,
+	                  weights->buffer[read->newest_buffer], stage->blended, weights->params_bytes);
+	return stage->blended;
+}
+
+/* Forward and loss once more, with the backward's weights. */
+static enum tp_status recompute(struct tp_stage *stage, const struct backward *backward, bool last)
+{
+	const struct tp_stage_backward *call = backward->call;
+	for (int32_t slice = call->first_slice; slice < call->first_slice + call->slice_count; slice++) {
+		struct tp_loss_result unused = {0};
+		TP_TRY(forward_slice(stage, backward->slot, slice, backward->weights, true));
+		if (last)
+			tp_stage_loss(stage, backward->slot, slice, &unused);
+	}
+	return TP_OK;
+}
+
+enum tp_status tp_stage_backward(struct tp_stage *stage, struct tp_activation_slot *slot,
+                                 const struct tp_stage_backward *call)
+{
+	bool last = stage->spec.index == stage->spec.stages - 1;
+	const struct backward backward = {
+	        .call = call,
+	        .slot = slot,
+	        .weights = weights_to_read(stage, &call->read),
+	        .sample = tp_stage_slot_first(stage, call->first_slice),
+	        .samples = tp_slices_samples(stage->spec.slicing, call->first_slice, call->slice_count),
+	};
+	if (call->part != TP_BACKWARD_WEIGHTS) {
+		if (stage->spec.recompute)
+			TP_TRY(recompute(stage, &backward, last));
+		if (last)
+			loss_gradient(stage, &backward);
+	}
+	for (int32_t v = 0; v <= stage->layer_count; v++)
+		stage->gradient_written[v] = false;
+	for (int32_t l = stage->layer_count - 1; l >= 0; l--) {
+		if (!stage->layers[l].kernel->aliases_input)
+			TP_TRY(backward_layer(stage, &backward, l));
+	}
+	return TP_OK;
+}
+
+/* --- update ---------------------------------------------------------------------------------------------------------
+ */
+
+void tp_stage_update(struct tp_stage *stage, int32_t from_buffer, int32_t to_buffer, int32_t momentum_buffer, double lr,
+                     double momentum, double weight_decay)
 {
 	struct tp_weights *weights = &stage->weights;
-	struct tp_sgd sgd = {lr, momentum, weight_decay, !weights->stepped};
+	struct tp_sgd sgd = {lr, momentum, weight_decay, !weights->stepped[momentum_buffer]};
 	stage->ops->sgd(stage->device, &sgd, weights->buffer[from_buffer], weights->buffer[to_buffer],
-	                weights->gradient, weights->momentum, weights->params_bytes);
-	weights->stepped = true;
+	                weights->gradient, weights->momentum[momentum_buffer], weights->params_bytes);
+	weights->stepped[momentum_buffer] = true;
+}
+
+void tp_stage_fork_momentum(struct tp_stage *stage, int32_t from, int32_t to)
+{
+	struct tp_weights *weights = &stage->weights;
+	weights->stepped[to] = weights->stepped[from];
+	if (weights->stepped[from])
+		memcpy(weights->momentum[to], weights->momentum[from], weights->params_bytes);
 }
 
 static enum tp_status infer_layers(struct tp_stage *stage, int32_t samples, int32_t first, int32_t end,
@@ -239,7 +341,8 @@ static enum tp_status infer_layers(struct tp_stage *stage, int32_t samples, int3
 		struct tp_kernel *kernel = stage->layers[l].kernel;
 		if (kernel->aliases_input)
 			continue;
-		struct tp_forward_args args = forward_args(stage, slot, l, TP_WHOLE, 0, version_buffer);
+		struct tp_forward_args args =
+		        forward_args(stage, slot, l, TP_WHOLE, 0, stage->weights.buffer[version_buffer]);
 		TP_TRY(kernel->ops->infer(kernel, samples, &args));
 	}
 	return TP_OK;
@@ -248,7 +351,7 @@ static enum tp_status infer_layers(struct tp_stage *stage, int32_t samples, int3
 enum tp_status tp_stage_infer_input(struct tp_stage *stage, int32_t samples, const void *input, int32_t version_buffer)
 {
 	struct tp_activation_slot *slot = &stage->activations.slots[0];
-	TP_CHECK(slot->mini == 0);
+	TP_CHECK(slot->unit == 0);
 	slot->input = input;
 	return infer_layers(stage, samples, 0, stage->input_layers, version_buffer);
 }

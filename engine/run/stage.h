@@ -16,10 +16,27 @@ struct tp_stage_spec {
 	int32_t first_block, block_count;
 	struct tp_tensor_desc input; /* of the stage; its shape only matters at stage 0 */
 	struct tp_slicing slicing;
-	bool backward_whole;
+	enum tp_span span; /* what a backward covers, and a slot holds */
+	bool split;        /* a backward comes in two parts */
+	bool recompute;    /* a backward runs the forward again first, with its own weights */
+	bool blends;       /* a backward may read between two versions */
 	int32_t infer_sizes[2];
-	int32_t slots;           /* mini-batches in flight */
-	int32_t version_buffers; /* versions alive at most */
+	int32_t slots;            /* mini-batches, or with TP_SPAN_SLICE micro-batches, in flight */
+	int32_t version_buffers;  /* versions alive at most */
+	int32_t momentum_buffers; /* lineages of versions at most, 1 unless sequences are independent */
+};
+
+/* The weights that a backward reads: lambda * version + (1 - lambda) * newest; with lambda 1 version alone. */
+struct tp_stage_read {
+	int32_t version_buffer, newest_buffer;
+	double lambda;
+};
+
+struct tp_stage_backward {
+	enum tp_backward_part part; /* TP_BACKWARD_BOTH unless the stage's backward is split */
+	int32_t first_slice, slice_count;
+	struct tp_stage_read read;
+	bool accumulate; /* add to the stage's gradient instead of overwriting it */
 };
 
 struct tp_stage_layer {
@@ -31,9 +48,12 @@ struct tp_stage_layer {
 struct tp_stage_value {
 	struct tp_tensor_desc desc;
 	int32_t root;           /* the value whose memory it is: itself unless a layer only gives it another shape */
-	size_t offset;          /* in a slot */
+	bool passing;           /* lies in the work area, not in a slot: a backward computes it again */
+	size_t offset;          /* in a slot, or in the work area */
 	int32_t readers;        /* layers that read it, for roots */
-	int32_t gradient_index; /* gradient buffer of a root, -1 for input and output, whose gradients are messages */
+	int32_t gradient_index; /* gradient buffer of a root; -1 for input and output, whose gradients are messages, and
+	                           where gradients lie in the slot: */
+	size_t gradient_offset; /* there, when a backward is split */
 };
 
 struct tp_stage {
@@ -46,7 +66,10 @@ struct tp_stage {
 	struct tp_stage_layer *layers;
 	struct tp_stage_value *values; /* layer_count + 1 */
 	bool *gradient_written;        /* per value, during a backward */
-	size_t probabilities_offset;   /* last stage: in a slot */
+	size_t probabilities_offset;   /* last stage: where saved areas are */
+	bool recomputes;               /* values pass through the work area, see tp_stage_value */
+	void *work;                    /* one slot's worth of passing values and saved areas; NULL: none */
+	void *blended;                 /* weights between two versions; NULL: never asked for */
 	void **gradient_buffers;
 	void *gradient_sum_buffer; /* for values with several readers; NULL when there are none */
 	void *scratch;
@@ -65,29 +88,35 @@ void tp_stage_release(struct tp_stage *stage);
 /* The stage's output, which is the next one's input. */
 const struct tp_tensor_desc *tp_stage_output(const struct tp_stage *stage);
 
-/* The mini-batch buffer of the stage's output in a slot, first sample. */
+/* First sample of a slice (or TP_WHOLE) in its slot. */
+int32_t tp_stage_slot_first(const struct tp_stage *stage, int32_t slice);
+
+/* The buffer of the stage's output in a slot, first sample. */
 void *tp_stage_output_data(struct tp_stage *stage, struct tp_activation_slot *slot);
 
 /* Stage 0: where the samples of a slot go, first sample. */
 void *tp_stage_input_data(struct tp_stage *stage, struct tp_activation_slot *slot);
 
-/* Forward and backward of one slice (or TP_WHOLE) with the weights in buffer `version_buffer`. Backward reads the
- * slot's output_gradient and writes its input_gradient; `accumulate` adds to the stage's gradient instead of
- * overwriting it. */
+/* Forward of one slice (or TP_WHOLE) with the weights in buffer `version_buffer`. */
 enum tp_status tp_stage_forward(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice,
                                 int32_t version_buffer);
-enum tp_status tp_stage_backward(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice,
-                                 int32_t version_buffer, bool accumulate);
 
-/* Last stage, after the forward and before the backward of a slice: the loss, and its gradient as output_gradient,
- * scaled by 1 / M so that the slices of a mini-batch add up to the gradient of its mean. */
+/* Last stage, after the forward of a slice: the loss. */
 void tp_stage_loss(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice,
                    struct tp_loss_result *result);
-void tp_stage_loss_gradient(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice);
 
-/* Apply the gradient: from one version buffer to another or in place. */
-void tp_stage_update(struct tp_stage *stage, int32_t from_buffer, int32_t to_buffer, double lr, double momentum,
-                     double weight_decay);
+/* Backward of consecutive slices: from the slot's output_gradient to its input_gradient and the stage's gradient. At
+ * the last stage the output's gradient is that of the loss, scaled by 1 / M so that the slices of a mini-batch add up
+ * to the gradient of its mean. When recomputing, forward and loss run again first; not for the weight part, which finds
+ * the values where the input part left them. */
+enum tp_status tp_stage_backward(struct tp_stage *stage, struct tp_activation_slot *slot,
+                                 const struct tp_stage_backward *backward);
+
+/* Apply the gradient: from one version buffer to another or in place, with one of the momentum buffers; and copy such a
+ * buffer, when a lineage forks. */
+void tp_stage_update(struct tp_stage *stage, int32_t from_buffer, int32_t to_buffer, int32_t momentum_buffer, double lr,
+                     double momentum, double weight_decay);
+void tp_stage_fork_momentum(struct tp_stage *stage, int32_t from, int32_t to);
 
 /* Inference of `samples` (one of the infer sizes) while the pipeline is drained, in the memory of the first slot, in
  * two parts: after the first the input has been read for the last time. `input` is the output of the stage before; at

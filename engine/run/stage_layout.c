@@ -1,9 +1,9 @@
 #include "engine/run/stage_layout.h"
 
-/* Samples of the largest backward: what a gradient buffer must hold. */
-static size_t backward_samples(const struct tp_stage_spec *spec)
+/* Samples that a slot, and with it a gradient buffer, must hold. */
+static size_t slot_samples(const struct tp_stage_spec *spec)
 {
-	return (size_t)tp_slice_size(spec->slicing, spec->backward_whole ? TP_WHOLE : 0);
+	return (size_t)tp_slot_samples(spec->slicing, spec->span);
 }
 
 /* Connect the stage's layers: a layer names values of its block, the block's input is the last value of the block
@@ -31,8 +31,8 @@ static enum tp_status make_kernel(struct tp_stage *stage, int32_t at)
 	struct tp_kernel_spec kernel_spec = {
 	        .layer = described,
 	        .slicing = spec->slicing,
-	        .backward_whole = spec->backward_whole,
-	        .accumulate = !spec->backward_whole && spec->slicing.count > 1,
+	        .span = spec->span,
+	        .accumulate = spec->span != TP_SPAN_MINI && spec->slicing.count > 1,
 	        .input_gradient = spec->index > 0 || stage->values[layer->in[0]].root > 0,
 	        .infer_sizes = {spec->infer_sizes[0], spec->infer_sizes[1]},
 	};
@@ -49,26 +49,43 @@ static size_t place(size_t *total, size_t bytes)
 	return offset;
 }
 
-/* The place of the layer's output value, parameters and saved area. */
+/* The layer's output value, but for its place. */
+static void describe_value(struct tp_stage *stage, int32_t at)
+{
+	const struct tp_stage_layer *layer = &stage->layers[at];
+	const struct tp_kernel *kernel = layer->kernel;
+	struct tp_stage_value *value = &stage->values[at + 1];
+	value->desc = kernel->out;
+	value->root = kernel->aliases_input ? stage->values[layer->in[0]].root : at + 1;
+	for (int32_t i = 0; i < kernel->layer->inputs && !kernel->aliases_input; i++) {
+		int32_t root = stage->values[layer->in[i]].root;
+		stage->values[root].readers++;
+		if (root == 0)
+			stage->input_layers = at + 1;
+	}
+}
+
+/* What a backward computes again lies in the work area, everything else in the slots. */
+static size_t *passing_total(const struct tp_stage *stage, struct tp_stage_sizes *sizes)
+{
+	return stage->recomputes ? &sizes->work_bytes : &sizes->slot_bytes;
+}
+
+/* The place of the layer's output value, parameters and saved area. The output of the stage stays in the slot: the next
+ * stage's backward reads it. */
 static void place_layer(struct tp_stage *stage, int32_t at, struct tp_stage_sizes *sizes)
 {
 	struct tp_stage_layer *layer = &stage->layers[at];
 	const struct tp_kernel *kernel = layer->kernel;
 	struct tp_stage_value *value = &stage->values[at + 1];
-	value->desc = kernel->out;
-	value->root = kernel->aliases_input ? stage->values[layer->in[0]].root : at + 1;
-	if (!kernel->aliases_input) {
-		value->offset = place(&sizes->slot_bytes, kernel->out.sample_bytes * (size_t)stage->spec.slicing.batch);
-		for (int32_t i = 0; i < kernel->layer->inputs; i++) {
-			int32_t root = stage->values[layer->in[i]].root;
-			stage->values[root].readers++;
-			if (root == 0)
-				stage->input_layers = at + 1;
-		}
+	if (value->root == at + 1) {
+		value->passing = stage->recomputes && at + 1 != stage->values[stage->layer_count].root;
+		value->offset = place(value->passing ? &sizes->work_bytes : &sizes->slot_bytes,
+		                      kernel->out.sample_bytes * slot_samples(&stage->spec));
 	}
 	layer->params_offset = place(&sizes->params_bytes, kernel->params_bytes);
 	layer->state_offset = place(&sizes->state_bytes, kernel->state_bytes);
-	layer->saved_offset = place(&sizes->slot_bytes, kernel->saved_bytes);
+	layer->saved_offset = place(passing_total(stage, sizes), kernel->saved_bytes);
 	if (kernel->scratch_bytes > sizes->scratch_bytes)
 		sizes->scratch_bytes = kernel->scratch_bytes;
 }
@@ -95,11 +112,15 @@ static enum tp_status assign_gradients(struct tp_stage *stage, struct tp_stage_s
 			struct tp_stage_value *in = &stage->values[stage->values[layer->in[i]].root];
 			if (in->root == 0 || in->root == output_root)
 				continue; /* their gradients are messages */
-			size_t bytes = in->desc.sample_bytes * backward_samples(&stage->spec);
+			size_t bytes = in->desc.sample_bytes * slot_samples(&stage->spec);
 			if (in->readers > 1 && bytes > sizes->gradient_sum_bytes)
 				sizes->gradient_sum_bytes = bytes;
-			if (in->gradient_index >= 0)
+			if (in->gradient_index >= 0 || in->gradient_offset > 0)
 				continue;
+			if (stage->spec.split) { /* it outlives this part of the backward */
+				in->gradient_offset = place(&sizes->slot_bytes, bytes);
+				continue;
+			}
 			int32_t index = 0;
 			while (taken[index])
 				index++;
@@ -115,7 +136,7 @@ static enum tp_status assign_gradients(struct tp_stage *stage, struct tp_stage_s
 			taken[done] = false;
 	}
 	if (stage->values[0].readers > 1 && stage->spec.index > 0) {
-		size_t bytes = stage->values[0].desc.sample_bytes * backward_samples(&stage->spec);
+		size_t bytes = stage->values[0].desc.sample_bytes * slot_samples(&stage->spec);
 		if (bytes > sizes->gradient_sum_bytes)
 			sizes->gradient_sum_bytes = bytes;
 	}
@@ -131,16 +152,19 @@ enum tp_status tp_stage_lay_out(struct tp_stage *stage, struct tp_stage_sizes *s
 	if (stage->spec.index ==
 	    0) /* the samples are uploaded into the slot; elsewhere the input is upstream's buffer */
 		stage->values[0].offset =
-		        place(&sizes->slot_bytes, stage->spec.input.sample_bytes * (size_t)stage->spec.slicing.batch);
+		        place(&sizes->slot_bytes, stage->spec.input.sample_bytes * slot_samples(&stage->spec));
+	stage->recomputes = stage->spec.recompute && !stage->spec.split;
 	for (int32_t l = 0; l < stage->layer_count; l++) {
 		TP_TRY(make_kernel(stage, l));
-		place_layer(stage, l, sizes);
+		describe_value(stage, l);
 	}
+	for (int32_t l = 0; l < stage->layer_count; l++)
+		place_layer(stage, l, sizes);
 	TP_CHECK(stage->values[stage->layer_count].root != 0);
 	if (stage->spec.index == stage->spec.stages - 1) {
 		const struct tp_tensor_desc *logits = &stage->values[stage->layer_count].desc;
 		stage->probabilities_offset =
-		        place(&sizes->slot_bytes, logits->sample_bytes * (size_t)stage->spec.slicing.batch);
+		        place(passing_total(stage, sizes), logits->sample_bytes * slot_samples(&stage->spec));
 	}
 	return assign_gradients(stage, sizes);
 }

@@ -6,7 +6,9 @@
 #include "engine/run/stage.h"
 
 struct tp_stage_sizes {
-	size_t params_bytes, state_bytes, slot_bytes, scratch_bytes;
+	size_t params_bytes, state_bytes, scratch_bytes;
+	size_t slot_bytes;         /* in each slot */
+	size_t work_bytes;         /* of the work area: what a backward computes again */
 	size_t gradient_sum_bytes; /* 0 when no value has several readers */
 	int32_t gradient_count;
 	size_t *gradient_bytes; /* of each gradient buffer; freed by the caller with tp_free */

@@ -60,7 +60,10 @@ struct tp_epoch_result {
 	int64_t op_count;
 	const struct tp_message_record *messages;
 	int64_t message_count;
-	int64_t dropped_records;               /* records lost to a full ring: figures that need them are void */
+	const struct tp_read_record *reads; /* where the micro-batches of a backward may read different weights */
+	int64_t read_count;
+	int64_t predicted_ns;    /* what the virtual clock makes of this epoch's own costs; 0: not known */
+	int64_t dropped_records; /* records lost to a full ring: figures that need them are void */
 	const struct tp_memory_record *memory; /* one per stage, then one for the process (stage -1) */
 	int32_t memory_count;
 	int64_t rss_bytes;              /* resident memory of the process at the end of the epoch */

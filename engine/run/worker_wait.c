@@ -35,8 +35,8 @@ static enum tp_status time_is_over(const struct tp_worker *worker)
 	        TP_ERR_TIMEOUT,
 	        "stage %d waited %.1f s for its neighbours (--timeout): %lld forwards and %lld backwards done of "
 	        "%lld mini-batches",
-	        worker->index, (double)worker->crew->config->timeout_ns * 1e-9, (long long)progress->forwards_done,
-	        (long long)progress->backwards_done, (long long)progress->minis);
+	        worker->index, (double)worker->crew->config->timeout_ns * 1e-9, (long long)progress->forward.done,
+	        (long long)progress->backward.done, (long long)progress->minis);
 }
 
 enum tp_status tp_worker_wait(struct tp_worker *worker, tp_worker_ready *ready, void *context)

@@ -33,32 +33,32 @@ void tp_activations_release(struct tp_activations *activations)
 	*activations = (struct tp_activations){0};
 }
 
-static struct tp_activation_slot *slot_at(struct tp_activations *activations, int64_t mini)
+static struct tp_activation_slot *slot_at(struct tp_activations *activations, int64_t unit)
 {
-	return &activations->slots[(mini - 1) % activations->count];
+	return &activations->slots[(unit - 1) % activations->count];
 }
 
-struct tp_activation_slot *tp_activations_take(struct tp_activations *activations, int64_t mini,
+struct tp_activation_slot *tp_activations_take(struct tp_activations *activations, int64_t unit,
                                                struct tp_memory_ledger *memory)
 {
-	struct tp_activation_slot *slot = slot_at(activations, mini);
-	TP_CHECK(slot->mini == 0);
-	slot->mini = mini;
+	struct tp_activation_slot *slot = slot_at(activations, unit);
+	TP_CHECK(slot->unit == 0);
+	slot->unit = unit;
 	tp_memory_use(memory, TP_MEM_ACTIVATIONS, (int64_t)activations->slot_bytes);
 	tp_memory_use(memory, TP_MEM_MESSAGES, (int64_t)activations->message_bytes);
 	return slot;
 }
 
-struct tp_activation_slot *tp_activations_of(struct tp_activations *activations, int64_t mini)
+struct tp_activation_slot *tp_activations_of(struct tp_activations *activations, int64_t unit)
 {
-	struct tp_activation_slot *slot = slot_at(activations, mini);
-	TP_CHECK(slot->mini == mini);
+	struct tp_activation_slot *slot = slot_at(activations, unit);
+	TP_CHECK(slot->unit == unit);
 	return slot;
 }
 
-void tp_activations_give_back(struct tp_activations *activations, int64_t mini, struct tp_memory_ledger *memory)
+void tp_activations_give_back(struct tp_activations *activations, int64_t unit, struct tp_memory_ledger *memory)
 {
-	tp_activations_of(activations, mini)->mini = 0;
+	tp_activations_of(activations, unit)->unit = 0;
 	tp_memory_use(memory, TP_MEM_ACTIVATIONS, -(int64_t)activations->slot_bytes);
 	tp_memory_use(memory, TP_MEM_MESSAGES, -(int64_t)activations->message_bytes);
 }

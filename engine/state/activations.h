@@ -1,6 +1,6 @@
-/* Activation slots: one per mini-batch in flight at a stage. A slot is one buffer that holds every value the backward
- * will need, for all M samples; the micro-batches write into its slices. Mini-batches enter and leave in order, so
- * slots are a ring. */
+/* Activation slots: one for each unit in flight at a stage, which is what a backward covers: a mini-batch, or a
+ * micro-batch. A slot is one buffer that holds every value the backward will need; where it holds a mini-batch, the
+ * micro-batches write into its slices. Units are numbered from 1 on and enter in order; `count` of them at a time. */
 #ifndef TP_ENGINE_STATE_ACTIVATIONS_H
 #define TP_ENGINE_STATE_ACTIVATIONS_H
 
@@ -9,11 +9,11 @@
 
 struct tp_activation_slot {
 	unsigned char *base;   /* values and saved areas, at the offsets of the stage's layout */
-	void *output_gradient; /* message from downstream: gradient of the stage's output, M samples */
-	const void *input;     /* upstream's buffer of this mini-batch; at stage 0 in `base` */
+	void *output_gradient; /* message from downstream: gradient of the stage's output */
+	const void *input;     /* upstream's buffer of this unit; at stage 0 in `base` */
 	void *input_gradient;  /* upstream's buffer for the gradient; NULL at stage 0 */
-	int32_t *labels;       /* last stage: M labels, else NULL */
-	int64_t mini;          /* the mini-batch that holds it, 0 when free */
+	int32_t *labels;       /* last stage: one for each sample, else NULL */
+	int64_t unit;          /* that holds it, 0 when free */
 };
 
 struct tp_activations {
@@ -28,10 +28,10 @@ enum tp_status tp_activations_init(struct tp_activations *activations, int32_t c
                                    size_t message_bytes, int32_t labels, struct tp_memory_ledger *memory);
 void tp_activations_release(struct tp_activations *activations);
 
-/* The slot of a mini-batch: taken by its first forward, given back by its last backward. */
-struct tp_activation_slot *tp_activations_take(struct tp_activations *activations, int64_t mini,
+/* The slot of a unit: taken by its first forward, given back by its backward, in any order among those in flight. */
+struct tp_activation_slot *tp_activations_take(struct tp_activations *activations, int64_t unit,
                                                struct tp_memory_ledger *memory);
-struct tp_activation_slot *tp_activations_of(struct tp_activations *activations, int64_t mini);
-void tp_activations_give_back(struct tp_activations *activations, int64_t mini, struct tp_memory_ledger *memory);
+struct tp_activation_slot *tp_activations_of(struct tp_activations *activations, int64_t unit);
+void tp_activations_give_back(struct tp_activations *activations, int64_t unit, struct tp_memory_ledger *memory);
 
 #endif

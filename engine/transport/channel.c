@@ -1,6 +1,7 @@
 #include "engine/transport/channel.h"
 
 #include "engine/base/memory.h"
+#include "engine/transport/courier.h"
 
 enum tp_status tp_channel_init(struct tp_channel *channel, int64_t capacity, struct tp_waiter *receiver)
 {
@@ -20,21 +21,47 @@ void tp_channel_release(struct tp_channel *channel)
 	channel->messages = NULL;
 }
 
-enum tp_send tp_channel_send(struct tp_channel *channel, const struct tp_message *message)
+/* Put a message into the ring; false when it is full. */
+static bool put(struct tp_channel *channel, const struct tp_message *message)
 {
 	int64_t sent = atomic_load_explicit(&channel->sent, memory_order_relaxed);
 	if (sent - atomic_load_explicit(&channel->received, memory_order_acquire) > channel->mask)
-		return TP_SEND_BUSY;
+		return false;
 	channel->messages[sent & channel->mask] = *message;
 	atomic_store_explicit(&channel->sent, sent + 1, memory_order_release);
+	return true;
+}
+
+enum tp_send tp_channel_send_now(struct tp_channel *channel, const struct tp_message *message)
+{
+	if (!put(channel, message))
+		return TP_SEND_BUSY;
+	atomic_store_explicit(&channel->delivered, atomic_load_explicit(&channel->sent, memory_order_relaxed),
+	                      memory_order_release);
 	tp_waiter_signal(channel->receiver);
+	return TP_SEND_DONE;
+}
+
+enum tp_send tp_channel_send(struct tp_channel *channel, const struct tp_message *message)
+{
+	if (!channel->courier)
+		return tp_channel_send_now(channel, message);
+	struct tp_message travelling = *message;
+	int64_t free_ns = channel->link_free_ns;
+	travelling.sent_ns = message->ready_ns > free_ns ? message->ready_ns : free_ns;
+	free_ns = travelling.sent_ns + tp_link_transfer_ns(&channel->link, message->bytes);
+	travelling.arrived_ns = free_ns + channel->link.latency_ns;
+	if (!put(channel, &travelling))
+		return TP_SEND_BUSY;
+	channel->link_free_ns = free_ns;
+	tp_courier_notice(channel->courier);
 	return TP_SEND_DONE;
 }
 
 const struct tp_message *tp_channel_peek(struct tp_channel *channel)
 {
 	int64_t received = atomic_load_explicit(&channel->received, memory_order_relaxed);
-	if (received == atomic_load_explicit(&channel->sent, memory_order_acquire))
+	if (received == tp_channel_delivered(channel))
 		return NULL;
 	return &channel->messages[received & channel->mask];
 }
@@ -48,5 +75,7 @@ void tp_channel_pop(struct tp_channel *channel)
 void tp_channel_reset(struct tp_channel *channel)
 {
 	atomic_store(&channel->sent, 0);
+	atomic_store(&channel->delivered, 0);
+	channel->link_free_ns = 0;
 	atomic_store(&channel->received, 0);
 }

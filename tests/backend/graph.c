@@ -58,7 +58,7 @@ static void open_layer(struct graph *graph, int32_t layer, const struct graph_op
 	struct tp_kernel_spec spec = {
 	        .layer = of,
 	        .slicing = options->slicing,
-	        .backward_whole = options->backward_whole,
+	        .span = options->backward_whole ? TP_SPAN_MINI : TP_SPAN_RUNS,
 	        .accumulate = !options->backward_whole,
 	        .input_gradient = true,
 	        .infer_sizes = {options->infer_samples, 0},
@@ -185,7 +185,8 @@ static void backward_of_layer(struct graph *graph, int32_t layer, int32_t slice,
 	size_t samples = (size_t)tp_slice_size(graph->slicing, slice);
 	int32_t inputs = graph->model->layers[layer].inputs, met = -1;
 	struct tp_backward_args args = {
-	        .slice = slice,
+	        .first_slice = slice == TP_WHOLE ? 0 : slice,
+	        .slice_count = slice == TP_WHOLE ? graph->slicing.count : 1,
 	        .y = at_slice(graph, graph->values[layer + 1], layer + 1, slice),
 	        .dy = at_slice(graph, graph->gradients[layer + 1], layer + 1, slice),
 	        .params = graph->params[layer],
@@ -209,9 +210,9 @@ static void backward_of_layer(struct graph *graph, int32_t layer, int32_t slice,
 		must(kernel->ops->backward(kernel, &args));
 	if (met >= 0) {
 		int32_t value = input_value(graph->model, layer, met);
-		graph->ops->add(graph->device, graph->spare_gradient,
-		                at_slice(graph, graph->gradients[value], value, slice),
-		                samples * graph->descs[value].sample_bytes);
+		void *gradient = at_slice(graph, graph->gradients[value], value, slice);
+		graph->ops->blend(graph->device, 1, graph->spare_gradient, 1, gradient, gradient,
+		                  samples * graph->descs[value].sample_bytes);
 	}
 }
 

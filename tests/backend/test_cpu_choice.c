@@ -202,7 +202,7 @@ static void build_conv(const struct tp_device_options *options, int32_t batch, c
 	        .layer = &layer,
 	        .in = {{{64, 8, 8}, 16, sizeof(float), 64 * 64 * sizeof(float)}},
 	        .slicing = {batch, 2},
-	        .backward_whole = true,
+	        .span = TP_SPAN_MINI,
 	        .input_gradient = true,
 	        .infer_sizes = {batch, 0},
 	};

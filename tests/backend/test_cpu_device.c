@@ -146,8 +146,12 @@ static void gradients_add_up(void **unused)
 	fill(b, 37, 2);
 	for (int i = 0; i < 37; i++)
 		expected[i] = (double)a[i] + (double)b[i];
-	tp_device_cpu.add(NULL, a, b, sizeof a);
+	tp_device_cpu.blend(NULL, 1, a, 1, b, b, sizeof a);
 	compare("sum", b, expected, 37, 1e-6);
+	for (int i = 0; i < 37; i++)
+		expected[i] = 0.25 * (double)a[i] + 0.75 * (double)b[i];
+	tp_device_cpu.blend(NULL, 0.25, a, 0.75, b, a, sizeof a);
+	compare("blend", a, expected, 37, 1e-6);
 }
 
 static struct tp_model model;

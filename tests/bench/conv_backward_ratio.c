@@ -60,7 +60,8 @@ static void run(const struct backward *backward, const struct buffers *buffers, 
 		int32_t slice = backward->slices ? i : TP_WHOLE;
 		size_t first = (size_t)tp_slice_first(slicing, slice);
 		const struct tp_backward_args args = {
-		        .slice = slice,
+		        .first_slice = backward->slices ? i : 0,
+		        .slice_count = backward->slices ? 1 : slicing.count,
 		        .x = {(const char *)buffers->x + first * in.sample_bytes},
 		        .y = (const char *)buffers->y + first * kernel->out.sample_bytes,
 		        .dy = (const char *)buffers->dy + first * kernel->out.sample_bytes,
@@ -95,7 +96,7 @@ static struct tp_kernel *build(struct tp_device *device, const struct tp_layer *
 	        .layer = layer,
 	        .in = {in},
 	        .slicing = options->slicing,
-	        .backward_whole = whole,
+	        .span = whole ? TP_SPAN_MINI : TP_SPAN_RUNS,
 	        .accumulate = !whole,
 	        .input_gradient = in.shape.c > 3,
 	};

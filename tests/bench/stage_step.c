@@ -55,7 +55,7 @@ static void build_layer(struct bench *bench, int32_t index)
 	struct tp_kernel_spec spec = {
 	        .layer = layer,
 	        .slicing = bench->slicing,
-	        .backward_whole = true,
+	        .span = TP_SPAN_MINI,
 	        .input_gradient = index > 0,
 	};
 	spec.in[0] = index ? bench->layers[index - 1].kernel->out : tp_tensor_plain(bench->model->input, sizeof(float));
@@ -146,7 +146,7 @@ static void backward(struct bench *bench)
 	for (int32_t i = bench->model->layer_count - 1; i >= 0; i--) {
 		struct layer_state *layer = &bench->layers[i];
 		struct tp_backward_args args = {
-		        .slice = TP_WHOLE,
+		        .slice_count = bench->slicing.count,
 		        .x = {i ? bench->layers[i - 1].y : bench->x},
 		        .y = layer->y,
 		        .dy = layer->gradient,

@@ -168,7 +168,7 @@ static void check_static_records(const char *schedule, int32_t stages, int32_t n
 				if (plan->updates) {
 					found = &result->ops[at++];
 					assert_int_equal(found->kind, TP_OP_U);
-					assert_int_equal(found->in_place, plan->update_in_place);
+					assert_int_equal(found->in_place, plan->update.in_place);
 				}
 				assert_int_equal(found->versions_alive, plan->versions_alive);
 			}

@@ -92,14 +92,10 @@ static void test_update_is_behind_the_message(void **state)
 	static const int64_t forward[] = {10}, backward[] = {20};
 	static const struct tp_stage_cost costs[] = {{forward, backward, NULL, 7}, {forward, backward, NULL, 100}};
 	static const struct expected_op ops[] = {
-	        {0, TP_OP_F, 1, 0, 10, 10, -1, 0, 0},
-	        {0, TP_OP_F, 2, 10, 20, 20, -1, 0, 0},
-	        {1, TP_OP_F, 1, 10, 20, 20, 10, 10, 10},
-	        {1, TP_OP_B, 1, 20, 40, 140, -1, 0, 0},
-	        {0, TP_OP_B, 1, 40, 60, 67, 40, 40, 40},
-	        {1, TP_OP_F, 2, 140, 150, 150, 20, 20, 20},
-	        {1, TP_OP_B, 2, 150, 170, 270, -1, 0, 0},
-	        {0, TP_OP_B, 2, 170, 190, 197, 170, 170, 170},
+	        {0, TP_OP_F, 1, 0, 10, 10, -1, 0, 0},     {0, TP_OP_F, 2, 10, 20, 20, -1, 0, 0},
+	        {1, TP_OP_F, 1, 10, 20, 20, 10, 10, 10},  {1, TP_OP_B, 1, 20, 40, 140, -1, 0, 0},
+	        {0, TP_OP_B, 1, 40, 60, 67, 40, 40, 40},  {1, TP_OP_F, 2, 140, 150, 150, 20, 20, 20},
+	        {1, TP_OP_B, 2, 150, 170, 270, -1, 0, 0}, {0, TP_OP_B, 2, 170, 190, 197, 170, 170, 170},
 	};
 	static const struct tp_sim_hooks hooks = {count_begin, compare};
 	struct expectation expectation = {ops, sizeof ops / sizeof *ops, 0, 0};

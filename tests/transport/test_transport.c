@@ -52,7 +52,7 @@ static void check_stream(int64_t spin_ns)
 	}
 	assert_int_equal(pthread_join(sender, NULL), 0);
 	assert_null(tp_channel_peek(&pair.channel));
-	assert_int_equal(tp_channel_sent(&pair.channel), MESSAGES);
+	assert_int_equal(tp_channel_delivered(&pair.channel), MESSAGES);
 	tp_channel_release(&pair.channel);
 	tp_waiter_release(&pair.waiter);
 }
