@@ -73,7 +73,7 @@ enum tp_status tp_axis_check(const struct tp_run_config *config, const struct tp
 		return TP_OK;
 	switch (axis) {
 	case TP_AXIS_BACKWARD_VERSION:
-		if (policy->backward_version_option || reads == policy->backward_reads)
+		if (policy->backward_version_option)
 			break;
 		return tp_fail(TP_ERR_INPUT,
 		               "--backward-version: schedule '%s' has its own; expected it with timeprest or "

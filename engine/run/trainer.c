@@ -235,12 +235,10 @@ static enum tp_status predict(struct tp_trainer *trainer, struct tp_epoch_result
 	return status;
 }
 
-/* After the last operation: what the next epoch starts from. */
+/* After the last operation: what is counted over the run, the prediction, the evaluation. */
 static enum tp_status conclude(struct tp_trainer *trainer, struct tp_epoch_result *result)
 {
 	struct tp_crew *crew = &trainer->crew;
-	for (int32_t s = 0; s < crew->pipeline.stages; s++)
-		tp_worker_drain(&crew->workers[s]);
 	crew->minis_before += crew->pipeline.minis;
 	trainer->tracked.here +=
 	        crew->pipeline.minis * tp_forwards_per_mini(crew->pipeline.policy, crew->pipeline.micro_batches);
@@ -259,6 +257,8 @@ enum tp_status tp_trainer_epoch(struct tp_trainer *trainer, struct tp_epoch_resu
 	tp_board_reset(&crew->board);
 	enum tp_status status = drive(trainer, result);
 	sum_up(trainer, result);
+	for (int32_t s = 0; s < crew->pipeline.stages && status == TP_OK; s++)
+		tp_worker_drain(&crew->workers[s]);
 	tp_trainer_records_gather(&trainer->records, crew, result);
 	if (status == TP_OK)
 		status = conclude(trainer, result);

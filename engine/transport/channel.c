@@ -10,6 +10,7 @@ enum tp_status tp_channel_init(struct tp_channel *channel, int64_t capacity, str
 		size *= 2;
 	channel->mask = size - 1;
 	channel->receiver = receiver;
+	channel->courier = NULL;
 	channel->messages = tp_alloc_array((size_t)size, sizeof *channel->messages);
 	tp_channel_reset(channel);
 	return channel->messages ? TP_OK : TP_ERR_NOMEM;

@@ -30,7 +30,7 @@ static struct tp_layer conv(int32_t from, int32_t in_channels, bool relu)
 }
 
 /* Block 0: conv, conv, add of its output and the first conv's, with ReLU. Block 1: the same again on the block's input,
- * so that the block's input has two readers. Block 2: pool and linear. */
+ * so that the block's input has two readers. Block 2: batch normalisation, pool and linear. */
 static void residual_model(struct tp_model *model)
 {
 	struct tp_layer add = conv(0, CHANNELS, true);
@@ -40,7 +40,7 @@ static void residual_model(struct tp_model *model)
 	        .input = {CHANNELS, SIDE, SIDE},
 	        .classes = CLASSES,
 	        .block_count = 3,
-	        .blocks = {{0, 3}, {3, 2}, {5, 2}},
+	        .blocks = {{0, 3}, {3, 2}, {5, 3}},
 	};
 	struct tp_layer *layers = model->layers;
 	layers[0] = conv(0, CHANNELS, false);
@@ -53,21 +53,31 @@ static void residual_model(struct tp_model *model)
 	layers[4].in[0] = 0;
 	layers[4].in[1] = 1;
 	layers[5] = (struct tp_layer){
+	        .kind = TP_LAYER_BATCHNORM,
+	        .name = "norm",
+	        .inputs = 1,
+	        .in_shape = {CHANNELS, SIDE, SIDE},
+	        .out_shape = {CHANNELS, SIDE, SIDE},
+	        .eps = 1e-5,
+	        .momentum = 0.1,
+	};
+	layers[6] = (struct tp_layer){
 	        .kind = TP_LAYER_GLOBAL_AVGPOOL,
 	        .name = "pool",
 	        .inputs = 1,
+	        .in = {1},
 	        .in_shape = {CHANNELS, SIDE, SIDE},
 	        .out_shape = {CHANNELS, 1, 1},
 	};
-	layers[6] = (struct tp_layer){
+	layers[7] = (struct tp_layer){
 	        .kind = TP_LAYER_LINEAR,
 	        .name = "linear",
 	        .inputs = 1,
-	        .in = {1},
+	        .in = {2},
 	        .in_shape = {CHANNELS, 1, 1},
 	        .out_shape = {CLASSES, 1, 1},
 	};
-	model->layer_count = 7;
+	model->layer_count = 8;
 }
 
 /* How the model is cut and its backward done. */
