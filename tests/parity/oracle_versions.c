@@ -119,7 +119,8 @@ void oracle_check_kept(const struct oracle_play *play, const struct oracle_op *o
 	for (int j = 0; op->tags != NULL && j < play->plan->micro_batches; j++)
 		kept = kept && *kept_at(play, op->stage, op->tags[j]);
 	if (!kept) {
-		fprintf(stderr, "oracle: stage %d, slot %d: mini-batch %d reads version %d, or a tag's, which is freed\n",
+		fprintf(stderr,
+		        "oracle: stage %d, slot %d: mini-batch %d reads version %d, or a tag's, which is freed\n",
 		        op->stage, op->slot, op->mini, op->version);
 		abort();
 	}

@@ -68,6 +68,7 @@ double problem_difference(const struct problem *problem, const double *a, const 
 	double gap = 0;
 
 	for (size_t k = 0; k < SIZE; k++) {
+		assert_true(isfinite(a[k]) && isfinite(b[k]));
 		change = fmax(change, fabs(a[k] - problem->weights[k]));
 		gap = fmax(gap, fabs(a[k] - b[k]));
 	}

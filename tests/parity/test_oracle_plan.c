@@ -40,14 +40,13 @@ static void grids_are_the_known_ones(void **state)
 	(void)state;
 	for (int k = 0; k < KNOWN_GRIDS; k++) {
 		const struct known_grid *known = &known_grids[k];
-		struct oracle_plan *plan =
-		        plan_of((struct oracle_pipeline){.schedule = known->schedule,
-		                                         .stages = known->stages,
-		                                         .micro_batches = known->micro_batches,
-		                                         .mini_batches = known->mini_batches,
-		                                         .epochs = 1,
-		                                         .in_flight = known->in_flight,
-		                                         .max_staleness = known->max_staleness});
+		struct oracle_plan *plan = plan_of((struct oracle_pipeline){.schedule = known->schedule,
+		                                                            .stages = known->stages,
+		                                                            .micro_batches = known->micro_batches,
+		                                                            .mini_batches = known->mini_batches,
+		                                                            .epochs = 1,
+		                                                            .in_flight = known->in_flight,
+		                                                            .max_staleness = known->max_staleness});
 
 		if (known->begins)
 			assert_grid_begins(plan->grids[0], known->grid);
@@ -59,8 +58,7 @@ static void grids_are_the_known_ones(void **state)
 
 static void mini_batches_go_on_over_epochs(void **state)
 {
-	struct oracle_plan *plan =
-	        plan_of((struct oracle_pipeline){"sequential", NULL, 3, 2, 3, .epochs = 2});
+	struct oracle_plan *plan = plan_of((struct oracle_pipeline){"sequential", NULL, 3, 2, 3, .epochs = 2});
 
 	(void)state;
 	assert_string_equal(plan->grids[0], "1A 1 2A 2 3A 3\n");
@@ -113,8 +111,8 @@ static void steady_version_difference(void **state)
 	for (int stages = 2; stages <= 8; stages++)
 		for (int micro_batches = 1; micro_batches <= 6; micro_batches++) {
 			const int minis = 4 * stages;
-			struct oracle_plan *plan = plan_of((struct oracle_pipeline){
-			        "timeprest", NULL, stages, micro_batches, minis, .epochs = 2});
+			struct oracle_plan *plan = plan_of(
+			        (struct oracle_pipeline){"timeprest", NULL, stages, micro_batches, minis, .epochs = 2});
 
 			for (int e = 0; e < 2; e++) {
 				assert_int_equal(plan->v[e * minis], 1); /* the pipeline drained */
@@ -140,8 +138,8 @@ static void staleness_is_bounded(void **state)
 	for (int k = 0; k < 3; k++)
 		for (int stages = 1; stages <= 8; stages++)
 			for (int bound = 1; bound <= 4; bound++) {
-				struct oracle_pipeline pipeline = {
-				        schedules[k], NULL, stages, 1, 4 * stages, .epochs = 1};
+				struct oracle_pipeline pipeline = {schedules[k], NULL,       stages, 1,
+				                                   4 * stages,   .epochs = 1};
 				struct oracle_plan *free_plan = plan_of(pipeline);
 				struct oracle_plan *plan;
 				int most = 0;
@@ -169,12 +167,9 @@ static void backwards_read_by_mini_batch(void **state)
 		const char *schedule;
 		const char *backward_version;
 		int back; /* mini-batch i reads version i - back, but none before the first; its forward too for 2BW */
-	} cases[] = {{"timeprest", "latest", 1},
-	             {"timeprest-1f1b", "latest", 1},
-	             {"v-timeprest", NULL, 1},
-	             {"1f1b", NULL, 1},
-	             {"zb-h1", NULL, 1},
-	             {"pipedream-2bw", NULL, 2}};
+	} cases[] = {{"timeprest", "latest", 1}, {"timeprest-1f1b", "latest", 1},
+	             {"v-timeprest", NULL, 1},   {"1f1b", NULL, 1},
+	             {"zb-h1", NULL, 1},         {"pipedream-2bw", NULL, 2}};
 
 	(void)state;
 	for (int k = 0; k < 6; k++)
@@ -236,8 +231,8 @@ static void chains_are_counted(void **state)
 /* Figure 2a: 1, 3, 5 .. extend one another and so do 2, 4, 6 ..; 2 forks, since 1 has extended the first version. */
 static void independent_sequences_are_the_papers(void **state)
 {
-	struct oracle_plan *plan = plan_of((struct oracle_pipeline){
-	        "timeprest", NULL, 4, 2, 7, .epochs = 2, .sequence = "independent"});
+	struct oracle_plan *plan =
+	        plan_of((struct oracle_pipeline){"timeprest", NULL, 4, 2, 7, .epochs = 2, .sequence = "independent"});
 	static const int lineage[] = {1, 2, 1, 2, 1, 2, 1, 1, 2, 1, 2, 1, 2, 1};
 
 	(void)state;
@@ -252,10 +247,9 @@ static void independent_sequences_are_the_papers(void **state)
 static void micro_batches_read_their_own(void **state)
 {
 	static const double by_two = 0.60653065971263342; /* exp(-0.5) */
-	struct oracle_plan *stash =
-	        plan_of((struct oracle_pipeline){"timeprest-stash", NULL, 2, 3, 3, .epochs = 1});
-	struct oracle_plan *between = plan_of(
-	        (struct oracle_pipeline){"i-timeprest", NULL, 2, 3, 3, .epochs = 1, .decay = 0.5});
+	struct oracle_plan *stash = plan_of((struct oracle_pipeline){"timeprest-stash", NULL, 2, 3, 3, .epochs = 1});
+	struct oracle_plan *between =
+	        plan_of((struct oracle_pipeline){"i-timeprest", NULL, 2, 3, 3, .epochs = 1, .decay = 0.5});
 
 	(void)state;
 	for (size_t k = 0; k < stash->op_count; k++) {
@@ -335,9 +329,8 @@ static void limits_hold(void **state)
 		for (int stages = 1; stages <= 6; stages++)
 			for (int depth = 1; depth <= 8; depth++) {
 				struct counts counts[6] = {{0}};
-				struct oracle_plan *plan =
-				        plan_of((struct oracle_pipeline){cases[k].schedule, NULL, stages, 9, 10, .epochs = 1,
-				                                         .in_flight = depth});
+				struct oracle_plan *plan = plan_of((struct oracle_pipeline){
+				        cases[k].schedule, NULL, stages, 9, 10, .epochs = 1, .in_flight = depth});
 
 				for (size_t o = 0; o < plan->op_count; o++) {
 					struct counts *at = &counts[plan->ops[o].stage];
