@@ -1,7 +1,6 @@
 #include "tests/parity/oracle_play.h"
 
 #include <stdio.h>
-#include <string.h>
 
 /* A, B, .. Z, AA, AB, .. in text; returns its end. */
 static char *letters(char *text, int micro, bool lower)

@@ -22,7 +22,7 @@ enum oracle_reads {
 
 struct oracle_rules {
 	const char *schedule;
-	const char *backward_version; /* NULL: the schedule has this axis not */
+	const char *backward_version; /* NULL: the schedule does not have this axis */
 	bool one_stage;
 	bool forward_micro;
 	bool backward_micro;
@@ -30,7 +30,7 @@ struct oracle_rules {
 	bool split;       /* backward in two parts, BX and BW */
 	bool flush;       /* one mini-batch in flight */
 	bool micro_limit; /* W - s counts micro-batches between F and B (BX), else mini-batches */
-	bool tagged; /* forwards read the version live at stage 0 when the micro-batch entered, else by `delayed` */
+	bool tagged;      /* forwards read the version live at stage 0 when the micro-batch entered */
 	enum oracle_reads reads;
 };
 

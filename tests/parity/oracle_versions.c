@@ -1,6 +1,5 @@
 #include "tests/parity/oracle_play.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 

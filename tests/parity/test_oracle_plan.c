@@ -330,7 +330,7 @@ static void limits_hold(void **state)
 			for (int depth = 1; depth <= 8; depth++) {
 				struct counts counts[6] = {{0}};
 				struct oracle_plan *plan = plan_of((struct oracle_pipeline){
-				        cases[k].schedule, NULL, stages, 9, 10, .epochs = 1, .in_flight = depth});
+				        cases[k].schedule, NULL, stages, 9, 10, .epochs = 2, .in_flight = depth});
 
 				for (size_t o = 0; o < plan->op_count; o++) {
 					struct counts *at = &counts[plan->ops[o].stage];
@@ -344,8 +344,8 @@ static void limits_hold(void **state)
 				for (int s = 0; s < stages; s++) {
 					const int cap = depth > s + 1 ? depth - s : 1;
 
-					assert_int_equal(counts[s].minis_ended, 10);
-					assert_int_equal(counts[s].weight_parts, cases[k].split ? 90 : 0);
+					assert_int_equal(counts[s].minis_ended, 20);
+					assert_int_equal(counts[s].weight_parts, cases[k].split ? 180 : 0);
 					if (cases[k].by_micro || !cases[k].flush)
 						assert_in_range(counts[s].most, 1, cap);
 				}

@@ -1,6 +1,6 @@
 /*
- * Slot plans written by hand, as data for whoever plays the rules. Those of a paper's figure are the figure's schedule
- * with every operation one slot long; the rest is laid out by hand from docs and papers. None was printed by a program.
+ * Slot plans written by hand, as data for whoever plays the rules. Where a paper's figure is named, the grid
+ * is that schedule with every operation one slot long. None was printed by a program.
  */
 #ifndef TPBENCH_TESTS_SCHEDULE_KNOWN_GRIDS_H
 #define TPBENCH_TESTS_SCHEDULE_KNOWN_GRIDS_H
