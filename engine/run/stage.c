@@ -109,7 +109,7 @@ static unsigned char *saved_data(struct tp_stage *stage, struct tp_activation_sl
 
 static const void *value_read(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t value, int32_t sample)
 {
-	if (stage->values[value].root > 0 || stage->spec.index == 0)
+	if (stage->values[value].root > 0 || stage->owns_input)
 		return value_data(stage, slot, value, sample);
 	return (const unsigned char *)slot->input + (size_t)sample * stage->values[0].desc.sample_bytes;
 }
@@ -162,9 +162,20 @@ static enum tp_status forward_slice(struct tp_stage *stage, struct tp_activation
 	return TP_OK;
 }
 
+/* A stage whose weight part comes when the stage before may be done with its slot keeps what it was sent. */
+static void keep_input(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice)
+{
+	size_t sample_bytes = stage->values[0].desc.sample_bytes;
+	size_t offset = (size_t)tp_stage_slot_first(stage, slice) * sample_bytes;
+	if (stage->owns_input && stage->spec.index > 0)
+		memcpy(slot->base + stage->values[0].offset + offset, (const unsigned char *)slot->input + offset,
+		       (size_t)tp_slice_size(stage->spec.slicing, slice) * sample_bytes);
+}
+
 enum tp_status tp_stage_forward(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice,
                                 int32_t version_buffer)
 {
+	keep_input(stage, slot, slice);
 	return forward_slice(stage, slot, slice, stage->weights.buffer[version_buffer], false);
 }
 
@@ -353,6 +364,9 @@ enum tp_status tp_stage_infer_input(struct tp_stage *stage, int32_t samples, con
 	struct tp_activation_slot *slot = &stage->activations.slots[0];
 	TP_CHECK(slot->unit == 0);
 	slot->input = input;
+	if (stage->owns_input && stage->spec.index > 0)
+		memcpy(slot->base + stage->values[0].offset, input,
+		       (size_t)samples * stage->values[0].desc.sample_bytes);
 	return infer_layers(stage, samples, 0, stage->input_layers, version_buffer);
 }
 

@@ -67,6 +67,7 @@ struct tp_stage {
 	struct tp_stage_value *values; /* layer_count + 1 */
 	bool *gradient_written;        /* per value, during a backward */
 	size_t probabilities_offset;   /* last stage: where saved areas are */
+	bool owns_input;               /* the stage's input lies in its slots, not in those of the stage before */
 	bool recomputes;               /* values pass through the work area, see tp_stage_value */
 	void *work;                    /* one slot's worth of passing values and saved areas; NULL: none */
 	void *blended;                 /* weights between two versions; NULL: never asked for */

@@ -149,8 +149,10 @@ enum tp_status tp_stage_lay_out(struct tp_stage *stage, struct tp_stage_sizes *s
 	*sizes = (struct tp_stage_sizes){0};
 	connect(stage);
 	stage->values[0] = (struct tp_stage_value){.desc = stage->spec.input};
-	if (stage->spec.index ==
-	    0) /* the samples are uploaded into the slot; elsewhere the input is upstream's buffer */
+	/* The samples are uploaded into the slot; elsewhere the input is upstream's buffer, unless it is needed for
+	 * longer than upstream keeps it. */
+	stage->owns_input = stage->spec.index == 0 || stage->spec.split;
+	if (stage->owns_input)
 		stage->values[0].offset =
 		        place(&sizes->slot_bytes, stage->spec.input.sample_bytes * slot_samples(&stage->spec));
 	stage->recomputes = stage->spec.recompute && !stage->spec.split;

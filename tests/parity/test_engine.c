@@ -1,5 +1,6 @@
 /* The engine against the oracle: final weights of the `mlp` on the reference device under static order, for every
- * schedule, W and N, over two epochs, with momentum, weight decay, shuffling and uneven micro-batches. */
+ * schedule, axis, W and N, over two epochs, with momentum, weight decay, shuffling and uneven micro-batches; and the
+ * virtual clock against the real one, bit for bit. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "baselines/policies.h"
 #include "tests/parity/oracle.h"
 #include "tests/run/training.h"
 
@@ -41,8 +43,16 @@ static void draw_samples(const struct tp_dataset *dataset, uint64_t seed, double
 	free(y);
 }
 
-static struct tp_run_config config_of(const char *schedule, const char *backward_version, int32_t stages, int32_t n)
+/* What is asked for beside the schedule, as the command line and as the oracle know it. */
+struct axes {
+	const char *backward_version, *backward, *sequence; /* NULL: the default */
+	int max_staleness, in_flight;
+	double decay;
+};
+
+static struct tp_run_config config_of(const char *schedule, const struct axes *axes, int32_t stages, int32_t n)
 {
+	static const char *const versions[] = {"default", "committed", "latest", "stashed"};
 	struct tp_run_config config = training_config(schedule, stages, n);
 	config.hidden = HIDDEN;
 	config.batch = BATCH;
@@ -53,108 +63,183 @@ static struct tp_run_config config_of(const char *schedule, const char *backward
 	config.momentum = 0.9;
 	config.weight_decay = 0.01;
 	(void)snprintf(config.partition, sizeof config.partition, "%s", partitions[stages]);
-	if (strcmp(backward_version, "latest") == 0)
-		config.backward_version = TP_BACKWARD_LATEST;
+	for (int i = 0; axes->backward_version && i < 4; i++) {
+		if (strcmp(axes->backward_version, versions[i]) == 0)
+			config.backward_version = (enum tp_backward_version)i;
+	}
+	if (axes->backward)
+		config.backward = TP_BACKWARD_RECOMPUTE;
+	if (axes->sequence)
+		config.sequence = TP_SEQUENCE_INDEPENDENT;
+	config.max_staleness = axes->max_staleness;
+	config.in_flight = axes->in_flight;
+	if (axes->decay > 0)
+		config.staleness_decay = axes->decay;
 	return config;
 }
 
-static void check(const char *schedule, const char *backward_version, int32_t stages, int32_t n)
+/* What the oracle makes of it: the weights after all epochs, from `start`. */
+static double *recompute(const char *schedule, const struct axes *axes, const struct tp_run_config *config,
+                         const struct tp_dataset *dataset, const double *start, size_t count)
 {
-	struct tp_dataset *dataset = training_dataset(MINIS * BATCH, 10);
 	int inputs = (int)tp_shape_elements(dataset->shape);
-	struct tp_run_config config = config_of(schedule, backward_version, stages, n), untrained = config;
-	untrained.epochs = 0;
-	size_t count;
-	double *start = training_run(&untrained, dataset, &count);
-	double *found = training_run(&config, dataset, &count);
-
 	double *samples = calloc((size_t)(EPOCHS * MINIS * BATCH * inputs), sizeof *samples);
 	int *labels = calloc(EPOCHS * MINIS * BATCH, sizeof *labels);
 	double *expected = calloc(count, sizeof *expected);
 	assert_true(samples && labels && expected);
-	draw_samples(dataset, config.seed, samples, labels);
+	draw_samples(dataset, config->seed, samples, labels);
 	struct oracle_plan *plan = oracle_plan_new(&(struct oracle_pipeline){
 	        .schedule = schedule,
-	        .backward_version = backward_version,
-	        .stages = stages,
-	        .micro_batches = n,
+	        .backward_version = axes->backward_version,
+	        .stages = config->stages,
+	        .micro_batches = config->micro_batches,
 	        .mini_batches = MINIS,
 	        .epochs = EPOCHS,
+	        .backward = axes->backward,
+	        .sequence = axes->sequence,
+	        .max_staleness = axes->max_staleness,
+	        .in_flight = axes->in_flight,
+	        .decay = axes->decay,
 	});
 	assert_non_null(plan);
 	struct oracle_training training = {
 	        .mlp = {{inputs, HIDDEN, HIDDEN, HIDDEN, dataset->classes}},
-	        .blocks = blocks[stages],
+	        .blocks = blocks[config->stages],
 	        .batch = BATCH,
-	        .lr = config.lr,
-	        .momentum = config.momentum,
-	        .weight_decay = config.weight_decay,
+	        .lr = config->lr,
+	        .momentum = config->momentum,
+	        .weight_decay = config->weight_decay,
 	        .weights = start,
 	        .samples = samples,
 	        .labels = labels,
 	};
 	assert_int_equal(count, oracle_mlp_size(&training.mlp, 0, ORACLE_LAYERS));
 	assert_true(oracle_train(plan, &training, expected, NULL));
+	oracle_plan_free(plan);
+	free(samples);
+	free(labels);
+	return expected;
+}
+
+static void check(const char *schedule, const struct axes *axes, int32_t stages, int32_t n)
+{
+	struct tp_dataset *dataset = training_dataset(MINIS * BATCH, 10);
+	struct tp_run_config config = config_of(schedule, axes, stages, n), untrained = config;
+	untrained.epochs = 0;
+	size_t count;
+	double *start = training_run(&untrained, dataset, &count);
+	double *found = training_run(&config, dataset, &count);
+	double *expected = recompute(schedule, axes, &config, dataset, start, count);
 
 	struct training shape;
 	training_begin(&shape, &untrained, dataset);
 	double distance = training_distance(&shape, expected, found, start);
 	if (!(distance < 1e-9))
-		fail_msg("%s %s W=%d N=%d: %.1e of the change", schedule, backward_version, stages, n, distance);
+		fail_msg("%s %s %s %s V=%d K=%d W=%d N=%d: %.1e of the change", schedule,
+		         axes->backward_version ? axes->backward_version : "", axes->backward ? axes->backward : "",
+		         axes->sequence ? axes->sequence : "", axes->max_staleness, axes->in_flight, stages, n,
+		         distance);
 	training_end(&shape);
-	oracle_plan_free(plan);
+
+	/* The virtual clock in static order: the same bits. */
+	config.clock = TP_CLOCK_VIRTUAL;
+	(void)snprintf(config.costs, sizeof config.costs, "uniform:70us,130us,11us");
+	(void)snprintf(config.link, sizeof config.link, "100mbit,20us");
+	double *virtual = training_run(&config, dataset, &count);
+	if (memcmp(virtual, found, count * sizeof *found) != 0)
+		fail_msg("%s W=%d N=%d: other weights under the virtual clock", schedule, stages, n);
+	free(virtual);
 	free(start);
 	free(found);
-	free(samples);
-	free(labels);
 	free(expected);
 	tp_dataset_free(dataset);
 }
 
-static void check_all(const char *schedule, const char *backward_version)
+static void check_all(const char *schedule, const struct axes *axes)
 {
+	bool delayed = strcmp(schedule, "pipedream-2bw") == 0; /* wants as many micro-batches as in flight */
 	for (int32_t stages = 1; stages <= 4; stages++) {
-		for (int32_t n = 1; n <= 4; n++)
-			check(schedule, backward_version, stages, n);
+		for (int32_t n = delayed ? stages : 1; n <= 4; n++)
+			check(schedule, axes, stages, n);
 	}
 }
 
-static void test_sequential(void **state)
+static void test_schedules(void **state)
 {
 	(void)state;
-	check("sequential", "committed", 1, 1);
+	static const struct axes none = {0};
+	check("sequential", &none, 1, 1);
+	for (size_t p = 1; tp_policies[p]; p++)
+		check_all(tp_policies[p]->name, &none);
 }
 
-static void test_gpipe(void **state)
+static void test_recomputation(void **state)
 {
 	(void)state;
-	check_all("gpipe", "committed");
+	static const struct axes recompute_all = {.backward = "recompute"};
+	for (size_t p = 1; tp_policies[p]; p++)
+		check_all(tp_policies[p]->name, &recompute_all);
 }
 
-static void test_pipedream(void **state)
+static void test_backward_versions(void **state)
 {
 	(void)state;
-	check_all("pipedream", "committed");
+	static const char *const versions[] = {"committed", "latest", "stashed"};
+	static const char *const schedules[] = {"timeprest", "timeprest-1f1b"};
+	for (size_t s = 0; s < 2; s++) {
+		for (size_t v = 0; v < 3; v++) {
+			check_all(schedules[s], &(struct axes){.backward_version = versions[v]});
+			check_all(schedules[s],
+			          &(struct axes){.backward_version = versions[v], .backward = "recompute"});
+		}
+	}
 }
 
-static void test_timeprest_committed(void **state)
+static void test_independent_sequences(void **state)
 {
 	(void)state;
-	check_all("timeprest", "committed");
+	check_all("timeprest", &(struct axes){.sequence = "independent"});
+	check_all("timeprest-1f1b", &(struct axes){.sequence = "independent"});
+	check_all("timeprest-1f1b", &(struct axes){.sequence = "independent", .backward = "recompute"});
 }
 
-static void test_timeprest_latest(void **state)
+static void test_max_staleness(void **state)
 {
 	(void)state;
-	check_all("timeprest", "latest");
+	static const char *const schedules[] = {"timeprest", "timeprest-1f1b", "i-timeprest"};
+	for (size_t s = 0; s < 3; s++) {
+		for (int bound = 1; bound <= 2; bound++)
+			check_all(schedules[s], &(struct axes){.max_staleness = bound});
+	}
+}
+
+static void test_in_flight(void **state)
+{
+	(void)state;
+	static const char *const schedules[] = {"1f1b",      "zb-h1",           "pipedream",   "pipedream-vsync",
+	                                        "timeprest", "timeprest-stash", "v-timeprest", "i-timeprest"};
+	for (size_t s = 0; s < sizeof schedules / sizeof *schedules; s++) {
+		for (int depth = 1; depth <= 6; depth += 2)
+			check_all(schedules[s], &(struct axes){.in_flight = depth});
+	}
+	for (int depth = 1; depth <= 4; depth++)
+		check("pipedream-2bw", &(struct axes){.in_flight = depth}, 3, 4);
+}
+
+static void test_staleness_decay(void **state)
+{
+	(void)state;
+	check_all("i-timeprest", &(struct axes){.decay = 0.2});
+	check_all("i-timeprest", &(struct axes){.decay = 3, .in_flight = 6});
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_sequential),       cmocka_unit_test(test_gpipe),
-	        cmocka_unit_test(test_pipedream),        cmocka_unit_test(test_timeprest_committed),
-	        cmocka_unit_test(test_timeprest_latest),
+	        cmocka_unit_test(test_schedules),         cmocka_unit_test(test_recomputation),
+	        cmocka_unit_test(test_backward_versions), cmocka_unit_test(test_independent_sequences),
+	        cmocka_unit_test(test_max_staleness),     cmocka_unit_test(test_in_flight),
+	        cmocka_unit_test(test_staleness_decay),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
