@@ -124,6 +124,7 @@ static enum tp_status take_option(const struct tp_command *command, const char *
 		value = cursor->argv[cursor->next++];
 	if (!value)
 		return tp_fail(TP_ERR_INPUT, "--%s: expected a value, found the end of the command line", name);
+	arguments->options.stages_given |= strcmp(name, "stages") == 0;
 	return tp_option_set(option, value, &arguments->options);
 }
 
@@ -151,5 +152,5 @@ enum tp_status tp_arguments_parse(const struct tp_command *command, int argc, ch
 			TP_TRY(take_option(command, argument, &cursor, arguments));
 		}
 	}
-	return TP_OK;
+	return arguments->help || arguments->version ? TP_OK : tp_options_resolve(&arguments->options);
 }

@@ -21,17 +21,40 @@ const struct tp_command tp_commands[] = {
          .takes_word = true,
          .word_option = "schedule",
          .run = tp_command_run},
+        {.name = "plan",
+         .summary = "dry run: stages, memory, rings, predicted time, what would be refused; trains nothing",
+         .usage = "[OPTION]... [SCHEDULE]",
+         .description = "Plans the run that the same options would train, and says what it found: the layers of each "
+                        "stage, its memory by kind, versions and rings, what the links carry, and how long an epoch "
+                        "would take with --costs. What a run would refuse is refused here, with exit 2.",
+         .takes = TP_FOR_PLAN,
+         .takes_word = true,
+         .word_option = "schedule",
+         .run = tp_command_plan},
         {.name = "simulate",
-         .summary = "lay a schedule out on ideal slots, without arithmetic",
+         .summary = "lay a schedule out without arithmetic, on ideal slots or with costs and links",
          .usage = "[OPTION]... [SCHEDULE]",
          .description =
-                 "Every forward and backward takes one slot, messages take none. The grid has one line per stage and "
-                 "one token per slot: `.` idle, `1A` forward of micro-batch A of mini-batch 1, `1` backward of the "
-                 "whole mini-batch, `1a` backward of one micro-batch.",
+                 "Without --costs, --link and --cluster every forward and backward takes one slot and messages take "
+                 "none. The grid has one line per stage and one token per slot: `.` idle, `1A` forward of micro-batch "
+                 "A "
+                 "of mini-batch 1, `1` backward of the whole mini-batch, `1a` backward of one micro-batch, `1a'` its "
+                 "weight part.",
          .takes = TP_FOR_SIMULATE,
          .takes_word = true,
          .word_option = "schedule",
          .run = tp_command_simulate},
+        {.name = "theory",
+         .summary = "predicted against simulated version difference of nF1B, over ranges",
+         .usage = "[OPTION]...",
+         .description =
+                 "For every number of stages W and micro-batches N: the paper's Eq. 3 floor((W+N-2)/N), the exact "
+                 "value "
+                 "on ideal slots ceil(W/(N+1)), the largest difference that the simulator finds, and the chains of "
+                 "updates. With --costs or --link also the difference under those in dynamic order, its mean, and the "
+                 "estimate of the mean (W b + (W-1) c) / P.",
+         .takes = TP_FOR_THEORY,
+         .run = tp_command_theory},
         {.name = "models",
          .summary = "list the models: blocks, parameters, operations",
          .usage = "",

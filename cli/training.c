@@ -12,17 +12,20 @@
 #include "cli/recording.h"
 #include "engine/backend/device.h"
 #include "engine/base/memory.h"
+#include "engine/run/axes.h"
 
-/* In a comparison --backward-version concerns those that have the choice; one that none of them has is refused later.
- */
-static void spare_those_without_choice(struct tp_training *training)
+/* In a comparison an axis concerns those schedules that have it; one that none of them has is refused later. */
+static void spare_those_without(struct tp_training *training, enum tp_axis axis)
 {
 	bool some = false;
-	for (int32_t i = 0; i < training->count; i++)
-		some = some || training->contestants[i].policy->backward_version_option;
+	for (int32_t i = 0; i < training->count; i++) {
+		const struct tp_contestant *contestant = &training->contestants[i];
+		some = some || tp_axis_check(&contestant->config, contestant->policy, axis) == TP_OK;
+	}
 	for (int32_t i = 0; some && i < training->count; i++) {
-		if (!training->contestants[i].policy->backward_version_option)
-			training->contestants[i].config.backward_version = TP_BACKWARD_DEFAULT;
+		struct tp_contestant *contestant = &training->contestants[i];
+		if (tp_axis_check(&contestant->config, contestant->policy, axis) != TP_OK)
+			tp_axis_reset(&contestant->config, axis);
 	}
 }
 
@@ -112,7 +115,8 @@ enum tp_status tp_training_init(struct tp_training *training, const struct tp_op
 	if (!training->contestants)
 		return TP_ERR_NOMEM;
 	TP_TRY(find_contestants(training, schedules));
-	spare_those_without_choice(training);
+	for (enum tp_axis axis = 0; axis < TP_AXES; axis++)
+		spare_those_without(training, axis);
 	for (int32_t i = 0; i < training->count; i++)
 		TP_TRY(tp_run_config_check(&training->contestants[i].config));
 	TP_TRY(tp_device_find(options->config.device, &device));

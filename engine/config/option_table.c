@@ -1,9 +1,11 @@
 /* The rows of the option table; what is done with them is in options.c. */
 #include "engine/config/options.h"
 
-#define TRAIN (TP_FOR_COMPARE | TP_FOR_RUN)
-#define LAY_OUT (TP_FOR_SIMULATE | TP_FOR_VERIFY)
-#define ALL (TRAIN | TP_FOR_PLAN | LAY_OUT)
+/* A plan takes what a run takes; a command that counts or measures costs takes what makes a model. */
+#define TRAIN (TP_FOR_COMPARE | TP_FOR_RUN | TP_FOR_PLAN)
+#define MODEL (TRAIN | TP_FOR_SIMULATE | TP_FOR_THEORY)
+#define ALL (TRAIN | TP_FOR_SIMULATE | TP_FOR_VERIFY)
+#define TIMED (TRAIN | TP_FOR_SIMULATE | TP_FOR_THEORY)
 #define FIELD(member) offsetof(struct tp_options, member), sizeof(((struct tp_options *)0)->member)
 
 /* In the order of their enums. */
@@ -14,28 +16,29 @@ static const char *const sequences[] = {"merged", "independent", NULL};
 static const char *const clocks[] = {"real", "virtual", NULL};
 static const char *const profiles[] = {"off", "ops", NULL};
 static const char *const formats[] = {"table", "grid", "json", NULL};
+static const char *const theory_formats[] = {"table", "csv", NULL};
 static const char *const convolutions[] = {"auto", "direct", "winograd", NULL};
 
 /* One row, a few lines: laid out by hand. */
 /* clang-format off */
 const struct tp_option tp_option_table[] = {
 	/* what is trained */
-	{.name = "model", .type = TP_OPTION_TEXT, .group = TP_GROUP_TRAINING, .commands = TRAIN,
+	{.name = "model", .type = TP_OPTION_TEXT, .group = TP_GROUP_TRAINING, .commands = MODEL,
 	 FIELD(config.model), .default_text = "vgg16", .metavar = "NAME", .decides = true,
 	 .help = "network to train; `tpbench models` lists them"},
-	{.name = "hidden", .type = TP_OPTION_INT, .group = TP_GROUP_TRAINING, .commands = TRAIN,
+	{.name = "hidden", .type = TP_OPTION_INT, .group = TP_GROUP_TRAINING, .commands = MODEL,
 	 FIELD(config.hidden), .default_text = "256", .min = 1, .max = 65536, .metavar = "WIDTH", .decides = true,
 	 .help = "hidden width of mlp"},
-	{.name = "dataset", .type = TP_OPTION_TEXT, .group = TP_GROUP_TRAINING, .commands = TRAIN,
+	{.name = "dataset", .type = TP_OPTION_TEXT, .group = TP_GROUP_TRAINING, .commands = MODEL,
 	 FIELD(config.dataset), .default_text = "synthetic", .metavar = "NAME", .decides = true,
 	 .help = "data to train on"},
-	{.name = "data-dir", .type = TP_OPTION_TEXT, .group = TP_GROUP_TRAINING, .commands = TRAIN,
+	{.name = "data-dir", .type = TP_OPTION_TEXT, .group = TP_GROUP_TRAINING, .commands = MODEL,
 	 FIELD(config.data_dir), .default_note = "none", .metavar = "FOLDER", .decides = true,
 	 .help = "folder that holds the data set's files under their official names"},
-	{.name = "synthetic-train", .type = TP_OPTION_INT, .group = TP_GROUP_TRAINING, .commands = TRAIN,
+	{.name = "synthetic-train", .type = TP_OPTION_INT, .group = TP_GROUP_TRAINING, .commands = MODEL,
 	 FIELD(config.synthetic_train), .default_note = "the data set's own", .min = 1, .max = 10000000,
 	 .metavar = "SAMPLES", .decides = true, .help = "training samples of the synthetic data set"},
-	{.name = "synthetic-test", .type = TP_OPTION_INT, .group = TP_GROUP_TRAINING, .commands = TRAIN,
+	{.name = "synthetic-test", .type = TP_OPTION_INT, .group = TP_GROUP_TRAINING, .commands = MODEL,
 	 FIELD(config.synthetic_test), .default_note = "the data set's own", .min = 1, .max = 10000000,
 	 .metavar = "SAMPLES", .decides = true, .help = "test samples of the synthetic data set"},
 	{.name = "shuffle", .type = TP_OPTION_SWITCH, .group = TP_GROUP_TRAINING, .commands = TRAIN,
@@ -50,7 +53,7 @@ const struct tp_option tp_option_table[] = {
 	{.name = "evaluate", .type = TP_OPTION_SWITCH, .group = TP_GROUP_TRAINING, .commands = TRAIN,
 	 FIELD(config.evaluate), .default_text = "on", .decides = true,
 	 .help = "evaluate on the test samples after every epoch, outside the timed window"},
-	{.name = "seed", .type = TP_OPTION_INT, .group = TP_GROUP_TRAINING, .commands = TRAIN, FIELD(config.seed),
+	{.name = "seed", .type = TP_OPTION_INT, .group = TP_GROUP_TRAINING, .commands = MODEL, FIELD(config.seed),
 	 .default_text = "1", .min = 0, .max = 9007199254740992.0, .metavar = "NUMBER", .decides = true,
 	 .help = "decides initial weights, order of samples, augmentation and synthetic data"},
 	{.name = "load-weights", .type = TP_OPTION_TEXT, .group = TP_GROUP_TRAINING, .commands = TRAIN,
@@ -62,39 +65,53 @@ const struct tp_option tp_option_table[] = {
 
 	/* the pipeline */
 	{.name = "schedule", .type = TP_OPTION_TEXT, .group = TP_GROUP_PIPELINE,
-	 .commands = TP_FOR_RUN | TP_FOR_SIMULATE, FIELD(config.schedule), .default_text = "timeprest",
+	 .commands = TP_FOR_RUN | TP_FOR_PLAN | TP_FOR_SIMULATE | TP_FOR_VERIFY, FIELD(config.schedule),
+	 .default_text = "timeprest",
 	 .metavar = "NAME", .decides = true, .help = "who computes what when"},
 	{.name = "schedule", .type = TP_OPTION_TEXT, .group = TP_GROUP_PIPELINE, .commands = TP_FOR_COMPARE,
 	 FIELD(schedules), .default_text = "gpipe,pipedream,timeprest", .metavar = "LIST",
 	 .help = "schedules to compare, parted by commas; the same as the list after --compare"},
 	{.name = "stages", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE, .commands = TRAIN,
-	 FIELD(config.stages), .default_text = "2", .default_note = "free cores, 2 to 4", .min = 1, .max = 1024,
+	 FIELD(config.stages), .default_text = "2", .default_note = "the cluster's workers, else free cores, 2 to 4", .min = 1, .max = 1024,
 	 .metavar = "W", .decides = true, .help = "stages of the pipeline, one worker each"},
-	{.name = "stages", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE, .commands = TP_FOR_SIMULATE,
-	 FIELD(config.stages), .default_text = "3", .min = 1, .max = 1024, .metavar = "W",
+	{.name = "stages", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE,
+	 .commands = TP_FOR_SIMULATE | TP_FOR_VERIFY, FIELD(config.stages), .default_text = "3",
+	 .default_note = "the cluster's workers, else 3", .min = 1, .max = 65536, .metavar = "W",
 	 .help = "stages of the pipeline, one worker each"},
-	{.name = "micro-batches", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE, .commands = ALL,
+	{.name = "stages", .type = TP_OPTION_TEXT, .group = TP_GROUP_PIPELINE, .commands = TP_FOR_THEORY,
+	 FIELD(stage_range), .default_text = "2..8", .metavar = "W|FIRST..LAST",
+	 .help = "stages of the pipelines"},
+	{.name = "micro-batches", .type = TP_OPTION_TEXT, .group = TP_GROUP_PIPELINE, .commands = TP_FOR_THEORY,
+	 FIELD(micro_range), .default_text = "1..4", .metavar = "N|FIRST..LAST",
+	 .help = "micro-batches of a mini-batch"},
+	{.name = "micro-batches", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE,
+	 .commands = TP_FOR_SIMULATE | TP_FOR_VERIFY, FIELD(config.micro_batches), .default_text = "3", .min = 1,
+	 .max = 1000000, .metavar = "N", .help = "micro-batches of a mini-batch, sizes differing by at most one"},
+	{.name = "micro-batches", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE, .commands = TRAIN,
 	 FIELD(config.micro_batches), .default_text = "3", .min = 1, .max = 1024, .metavar = "N", .decides = true,
 	 .help = "micro-batches of a mini-batch, sizes differing by at most one"},
-	{.name = "batch", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE, .commands = TRAIN,
+	{.name = "batch", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE, .commands = MODEL,
 	 FIELD(config.batch), .default_text = "48", .min = 1, .max = 65536, .metavar = "M", .decides = true,
 	 .help = "samples of a mini-batch, that is of one weight update"},
 	{.name = "mini-batches", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE, .commands = TRAIN,
 	 FIELD(config.mini_batches), .default_note = "all the data hold", .min = 1, .max = 1000000000,
 	 .metavar = "COUNT", .decides = true, .help = "mini-batches of an epoch at most"},
-	{.name = "mini-batches", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE, .commands = TP_FOR_SIMULATE,
-	 FIELD(config.mini_batches), .default_text = "8", .min = 1, .max = 100000, .metavar = "COUNT",
-	 .help = "mini-batches to simulate"},
-	{.name = "partition", .type = TP_OPTION_TEXT, .group = TP_GROUP_PIPELINE, .commands = TRAIN,
+	{.name = "mini-batches", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE, 
+	 .commands = TP_FOR_SIMULATE | TP_FOR_VERIFY, FIELD(config.mini_batches), .default_text = "8", .min = 1,
+	 .max = 100000000, .metavar = "COUNT", .help = "mini-batches to lay out"},
+	{.name = "partition", .type = TP_OPTION_TEXT, .group = TP_GROUP_PIPELINE, .commands = MODEL,
 	 FIELD(config.partition), .default_text = "auto", .metavar = "auto|N,N,..", .decides = true,
 	 .help = "blocks of each stage; auto balances counted operations"},
 	{.name = "order", .type = TP_OPTION_CHOICE, .group = TP_GROUP_PIPELINE, .commands = TRAIN,
 	 FIELD(config.order), .default_text = "dynamic", .choices = orders, .decides = true,
 	 .help = "static: every stage replays the slot plan; dynamic: a free stage takes what is ready"},
+	{.name = "order", .type = TP_OPTION_CHOICE, .group = TP_GROUP_PIPELINE, .commands = TP_FOR_SIMULATE,
+	 FIELD(config.order), .default_text = "static", .choices = orders,
+	 .help = "with costs, static: every stage replays the slot plan; dynamic: it takes what is ready"},
 	{.name = "backward-version", .type = TP_OPTION_CHOICE, .group = TP_GROUP_PIPELINE, .commands = ALL,
 	 FIELD(config.backward_version), .default_text = "default", .choices = backward_versions, .decides = true,
 	 .help = "weights a backward reads: the newest applied at all stages, each stage's live, or its forward's"},
-	{.name = "backward", .type = TP_OPTION_CHOICE, .group = TP_GROUP_PIPELINE, .commands = TRAIN | TP_FOR_PLAN,
+	{.name = "backward", .type = TP_OPTION_CHOICE, .group = TP_GROUP_PIPELINE, .commands = TRAIN,
 	 FIELD(config.backward), .default_text = "stored", .choices = backward_modes, .decides = true,
 	 .help = "differentiate what the forward stored, or run it again first at the backward's weights"},
 	{.name = "sequence", .type = TP_OPTION_CHOICE, .group = TP_GROUP_PIPELINE, .commands = ALL,
@@ -106,7 +123,7 @@ const struct tp_option tp_option_table[] = {
 	{.name = "in-flight", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE, .commands = ALL,
 	 FIELD(config.in_flight), .default_note = "the stages", .min = 1, .max = 1000000, .metavar = "COUNT",
 	 .decides = true, .help = "in flight at the first stage; each stage after it holds one less, at least one"},
-	{.name = "staleness-decay", .type = TP_OPTION_REAL, .group = TP_GROUP_PIPELINE, .commands = TRAIN | TP_FOR_PLAN,
+	{.name = "staleness-decay", .type = TP_OPTION_REAL, .group = TP_GROUP_PIPELINE, .commands = TRAIN,
 	 FIELD(config.staleness_decay), .default_text = "1", .min = 0, .max = 1000, .metavar = "RATE",
 	 .decides = true, .help = "i-timeprest: a forward's version counts exp(-RATE * versions behind)"},
 
@@ -122,23 +139,23 @@ const struct tp_option tp_option_table[] = {
 	 .decides = true, .help = "weight decay, on every parameter"},
 
 	/* where it runs */
-	{.name = "clock", .type = TP_OPTION_CHOICE, .group = TP_GROUP_MACHINE, .commands = TRAIN | TP_FOR_PLAN,
+	{.name = "clock", .type = TP_OPTION_CHOICE, .group = TP_GROUP_MACHINE, .commands = TRAIN,
 	 FIELD(config.clock), .default_text = "real", .choices = clocks, .decides = true,
 	 .help = "real: a thread per stage; virtual: one operation at a time, time from --costs and the links"},
 	{.name = "costs", .type = TP_OPTION_TEXT, .group = TP_GROUP_MACHINE,
-	 .commands = ALL, FIELD(config.costs), .default_note = "alone where it is needed",
+	 .commands = TIMED, FIELD(config.costs), .default_note = "alone where it is needed",
 	 .metavar = "SOURCE", .decides = true,
 	 .help = "of operations: alone, loaded, flops[:RATE], uniform:F,B[,U], run:ID, or a file"},
-	{.name = "link", .type = TP_OPTION_TEXT, .group = TP_GROUP_MACHINE, .commands = ALL,
+	{.name = "link", .type = TP_OPTION_TEXT, .group = TP_GROUP_MACHINE, .commands = TIMED,
 	 FIELD(config.link), .default_note = "none", .metavar = "BANDWIDTH,LATENCY", .decides = true,
 	 .help = "emulated link between neighbours, like 1gbit,50us"},
 	{.name = "cluster", .type = TP_OPTION_TEXT, .group = TP_GROUP_MACHINE, .commands = ALL,
 	 FIELD(config.cluster), .default_note = "none", .metavar = "NAME|FILE", .decides = true,
 	 .help = "workers with speed and memory, and their links: paper-a, paper-b, paper-c, or a file"},
-	{.name = "device", .type = TP_OPTION_TEXT, .group = TP_GROUP_MACHINE, .commands = TRAIN,
+	{.name = "device", .type = TP_OPTION_TEXT, .group = TP_GROUP_MACHINE, .commands = MODEL,
 	 FIELD(config.device), .default_text = "cpu", .metavar = "NAME", .decides = true,
 	 .help = "what computes; `tpbench doctor` lists them"},
-	{.name = "conv", .type = TP_OPTION_WORD, .group = TP_GROUP_MACHINE, .commands = TRAIN, FIELD(config.conv),
+	{.name = "conv", .type = TP_OPTION_WORD, .group = TP_GROUP_MACHINE, .commands = MODEL, FIELD(config.conv),
 	 .default_text = "auto", .choices = convolutions, .decides = true,
 	 .help = "convolution algorithm; auto times the candidates once and keeps the choice on disk"},
 	{.name = "pin", .type = TP_OPTION_FLAG, .group = TP_GROUP_MACHINE, .commands = TRAIN, FIELD(config.pin),
@@ -160,7 +177,7 @@ const struct tp_option tp_option_table[] = {
 	{.name = "profile", .type = TP_OPTION_CHOICE, .group = TP_GROUP_RESULTS, .commands = TRAIN,
 	 FIELD(config.profile_ops), .default_text = "ops", .choices = profiles, .decides = true,
 	 .help = "record every operation and message, or none"},
-	{.name = "db", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS, .commands = TRAIN, FIELD(db),
+	{.name = "db", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS, .commands = TRAIN | TP_FOR_SIMULATE | TP_FOR_THEORY, FIELD(db),
 	 .default_text = "tpbench.db", .metavar = "FILE", .help = "SQLite database to which the runs are added"},
 	{.name = "name", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS, .commands = TRAIN, FIELD(run_name),
 	 .default_note = "none", .metavar = "TEXT", .help = "label of the runs in the database"},
@@ -173,6 +190,16 @@ const struct tp_option tp_option_table[] = {
 	 .default_text = "off", .help = "print one JSON object instead of tables"},
 	{.name = "format", .type = TP_OPTION_CHOICE, .group = TP_GROUP_RESULTS, .commands = TP_FOR_SIMULATE,
 	 FIELD(format), .default_text = "table", .choices = formats, .help = "what to print"},
+	{.name = "ops", .type = TP_OPTION_FLAG, .group = TP_GROUP_RESULTS, .commands = TP_FOR_SIMULATE,
+	 FIELD(ops), .default_text = "off", .help = "with --format json: every operation, too"},
+	{.name = "format", .type = TP_OPTION_CHOICE, .group = TP_GROUP_RESULTS, .commands = TP_FOR_THEORY,
+	 FIELD(theory_format), .default_text = "table", .choices = theory_formats, .help = "what to print"},
+	{.name = "message", .type = TP_OPTION_TEXT, .group = TP_GROUP_MACHINE,
+	 .commands = TP_FOR_SIMULATE | TP_FOR_THEORY, FIELD(message), .default_note = "the model's", .metavar = "BYTES",
+	 .help = "size of a micro-batch between stages, like 64KiB, for pipelines that no model has"},
+	{.name = "save-costs", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS,
+	 .commands = TP_FOR_PLAN | TP_FOR_SIMULATE, FIELD(save_costs), .default_note = "none", .metavar = "FILE",
+	 .help = "write the costs there, to be read again by --costs"},
 	{.name = NULL},
 };
 /* clang-format on */

@@ -8,6 +8,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/process.h"
+#include "engine/config/cluster.h"
 
 static const char *const group_texts[] = {
         [TP_GROUP_TRAINING] = "What is trained",      [TP_GROUP_PIPELINE] = "The pipeline",
@@ -267,8 +268,20 @@ void tp_options_defaults(struct tp_options *options, unsigned command)
 		if (option->commands & command)
 			tp_option_default(option, options);
 	}
-	if (!(command & TP_FOR_SIMULATE)) {
+	if (!(command & (TP_FOR_SIMULATE | TP_FOR_VERIFY))) {
 		int32_t cores = tp_free_cores();
 		options->config.stages = cores < 2 ? 2 : cores > 4 ? 4 : cores;
 	}
+}
+
+enum tp_status tp_options_resolve(struct tp_options *options)
+{
+	struct tp_run_config *config = &options->config;
+	struct tp_cluster cluster;
+	if (options->stages_given || config->cluster[0] == '\0')
+		return TP_OK;
+	TP_TRY(tp_cluster_read(config->cluster, &cluster));
+	config->stages = cluster.worker_count;
+	tp_cluster_release(&cluster);
+	return TP_OK;
 }

@@ -11,6 +11,7 @@
 
 /* What simulate prints. */
 enum tp_simulate_format { TP_SIMULATE_TABLE, TP_SIMULATE_GRID, TP_SIMULATE_JSON };
+enum tp_theory_format { TP_THEORY_TABLE, TP_THEORY_CSV };
 
 /* Everything a command line can say: the experiment, and what to do around it. */
 struct tp_options {
@@ -23,6 +24,12 @@ struct tp_options {
 	char run_name[TP_CONFIG_NAME_BYTES]; /* "" for none */
 	char note[256];
 	enum tp_simulate_format format;
+	bool ops; /* of simulate: with all operations */
+	enum tp_theory_format theory_format;
+	char stage_range[32], micro_range[32]; /* of theory */
+	char message[32];                      /* bytes of a micro-batch between stages; "" for the model's */
+	char save_costs[TP_CONFIG_PATH_BYTES];
+	bool stages_given; /* --stages was on the command line */
 };
 
 enum tp_option_type {
@@ -104,5 +111,8 @@ void tp_option_range(const struct tp_option *option, struct tp_text *text);
 /* Every default for `command`; stages are the free cores, at most 4 and at least 2, unless the command's row says
  * otherwise. */
 void tp_options_defaults(struct tp_options *options, unsigned command);
+
+/* After the command line: stages that were not given are the cluster's workers, when there is a cluster. */
+enum tp_status tp_options_resolve(struct tp_options *options);
 
 #endif

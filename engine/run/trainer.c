@@ -16,6 +16,7 @@
 #include "engine/run/virtual_driver.h"
 
 struct tp_trainer {
+	const struct tp_policy *named; /* as in the table of policies */
 	struct tp_plan plan;
 	struct tp_crew crew;
 	struct tp_run_info info;
@@ -24,8 +25,9 @@ struct tp_trainer {
 	struct tp_tracked tracked;
 	struct tp_text left_out; /* of the weights to load */
 	struct tp_trainer_records records;
-	struct tp_cost_table costs; /* of the virtual clock, at the workers' speeds; empty under the real one */
-	int64_t modelled_ns;        /* virtual clock: where the next epoch begins */
+	struct tp_cost_table measured; /* virtual clock: costs as on this machine; empty under the real one */
+	struct tp_cost_table costs;    /* and at the workers' speeds, which time goes by */
+	int64_t modelled_ns;           /* virtual clock: where the next epoch begins */
 	bool failed;
 };
 
@@ -43,7 +45,14 @@ static enum tp_status describe_stage(struct tp_trainer *trainer, int32_t s, int3
 	        .stage = s,
 	        .first_block = first_block,
 	        .block_count = trainer->plan.blocks_per_stage[s],
-	        .in_flight_limit = stage->spec.slots,
+	        .in_flight_limit = (int32_t)tp_minis_in_flight(&trainer->crew.pipeline, s),
+	        .slots = stage->spec.slots,
+	        .slot_samples = tp_slot_samples(stage->spec.slicing, stage->spec.span),
+	        .version_buffers = stage->spec.version_buffers,
+	        .ring_forward = s > 0 ? trainer->crew.workers[s].activations.mask + 1 : 0,
+	        .ring_backward = s + 1 < stage->spec.stages ? trainer->crew.workers[s].gradients.mask + 1 : 0,
+	        .output_sample_bytes = (int64_t)tp_stage_output(stage)->sample_bytes,
+	        .memory = &stage->memory.record,
 	};
 	(void)snprintf(info->blocks, sizeof info->blocks, "%s .. %s", first->name, last->name);
 	for (int32_t b = 0; b < info->block_count; b++)
@@ -85,16 +94,16 @@ static enum tp_status describe(struct tp_trainer *trainer)
 	return TP_OK;
 }
 
-/* What the virtual clock goes by: the costs given, or those that the configuration names. */
-static enum tp_status obtain_costs(struct tp_trainer *trainer, const struct tp_policy *policy,
-                                   const struct tp_cost_table *given)
+/* The costs given, or those that the configuration names; as on this machine, and at the workers' speeds. */
+static enum tp_status obtain_costs(struct tp_trainer *trainer, const struct tp_cost_table *given,
+                                   struct tp_cost_table *measured, struct tp_cost_table *scaled)
 {
 	struct tp_crew *crew = &trainer->crew;
-	if (crew->config->clock == TP_CLOCK_REAL)
-		return TP_OK;
-	struct tp_cost_request request = {crew->config, policy, crew->dataset, crew->control, &crew->pipeline, given};
-	TP_TRY(tp_costs_obtain(&request, &trainer->costs));
-	tp_emulation_scale(&trainer->plan.emulation, &trainer->costs);
+	struct tp_cost_request request = {crew->config,  trainer->named,  crew->dataset,
+	                                  crew->control, &crew->pipeline, given};
+	TP_TRY(tp_costs_obtain(&request, measured));
+	TP_TRY(tp_cost_table_copy(scaled, measured, measured->shape));
+	tp_emulation_scale(&trainer->plan.emulation, scaled);
 	return TP_OK;
 }
 
@@ -104,13 +113,15 @@ static enum tp_status build(struct tp_trainer *trainer, const struct tp_run_conf
 {
 	int64_t heap_before = tp_heap_bytes() - (int64_t)tp_alloc_heap_bytes();
 	trainer->info.rss_before_bytes = tp_resident_bytes();
+	trainer->named = policy;
 	TP_TRY(tp_plan_init(&trainer->plan, config, policy, dataset));
 	TP_TRY(tp_crew_init(&trainer->crew, &trainer->plan, config, dataset, control));
 	TP_TRY(tp_checkpoint_begin(&trainer->crew, trainer->plan.model, &trainer->tracked, &trainer->left_out));
 	TP_TRY(tp_trainer_records_init(&trainer->records, &trainer->crew));
 	int64_t heap_after = tp_heap_bytes() - (int64_t)tp_alloc_heap_bytes();
 	trainer->records.library_bytes = heap_after > heap_before ? heap_after - heap_before : 0;
-	TP_TRY(obtain_costs(trainer, policy, costs));
+	if (config->clock == TP_CLOCK_VIRTUAL)
+		TP_TRY(obtain_costs(trainer, costs, &trainer->measured, &trainer->costs));
 	return describe(trainer);
 }
 
@@ -146,6 +157,7 @@ void tp_trainer_free(struct tp_trainer *trainer)
 	tp_free(trainer->algorithms);
 	tp_free(trainer->stages);
 	tp_trainer_records_release(&trainer->records);
+	tp_cost_table_release(&trainer->measured);
 	tp_cost_table_release(&trainer->costs);
 	tp_text_release(&trainer->left_out);
 	tp_crew_release(&trainer->crew);
@@ -230,7 +242,10 @@ static enum tp_status predict(struct tp_trainer *trainer, struct tp_epoch_result
 	if (crew->config->clock == TP_CLOCK_VIRTUAL || result->op_count == 0 || result->dropped_records > 0)
 		return TP_OK;
 	TP_TRY(tp_costs_from_records(&trainer->info, result, &costs));
-	enum tp_status status = tp_predict_epoch(crew, &costs, &result->predicted_ns);
+	struct tp_sim_summary summary;
+	enum tp_status status = tp_predict_epoch(crew, &costs, &summary);
+	result->predicted_ns = summary.makespan;
+	tp_sim_summary_release(&summary);
 	tp_cost_table_release(&costs);
 	return status;
 }
@@ -266,9 +281,24 @@ enum tp_status tp_trainer_epoch(struct tp_trainer *trainer, struct tp_epoch_resu
 	return status;
 }
 
+enum tp_status tp_trainer_forecast(struct tp_trainer *trainer, const struct tp_cost_table *costs,
+                                   struct tp_cost_table *used, struct tp_sim_summary *summary)
+{
+	struct tp_cost_table measured = {0}, scaled = {0};
+	*summary = (struct tp_sim_summary){0};
+	enum tp_status status = obtain_costs(trainer, costs, &measured, &scaled);
+	if (status == TP_OK)
+		status = tp_predict_epoch(&trainer->crew, &scaled, summary);
+	if (status == TP_OK && used)
+		status = tp_cost_table_copy(used, &measured, measured.shape);
+	tp_cost_table_release(&measured);
+	tp_cost_table_release(&scaled);
+	return status;
+}
+
 const struct tp_cost_table *tp_trainer_costs(const struct tp_trainer *trainer)
 {
-	return trainer->crew.config->clock == TP_CLOCK_VIRTUAL ? &trainer->costs : NULL;
+	return trainer->crew.config->clock == TP_CLOCK_VIRTUAL ? &trainer->measured : NULL;
 }
 
 const struct tp_emulation *tp_trainer_emulation(const struct tp_trainer *trainer)

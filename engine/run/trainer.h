@@ -27,9 +27,15 @@ struct tp_stage_info {
 	int32_t first_block, block_count;
 	int64_t parameters;
 	int64_t forward_flops_per_sample;
-	int32_t in_flight_limit; /* mini-batches; 0: no limit of mini-batches */
-	char blocks[256];        /* names of its layers, shortened */
-	const char *algorithms;  /* one line per layer and pass with a choice; owned by the trainer, may be "" */
+	int32_t in_flight_limit; /* mini-batches */
+	int32_t slots;           /* activation slots, each of one micro-batch or of the mini-batch: */
+	int32_t slot_samples;
+	int32_t version_buffers;               /* versions of its weights that it can hold */
+	int64_t ring_forward, ring_backward;   /* messages that its queues from upstream and downstream hold; 0: none */
+	int64_t output_sample_bytes;           /* what it sends downstream for each sample */
+	const struct tp_memory_record *memory; /* reserved_bytes is what the plan set aside; owned by the trainer */
+	char blocks[256];                      /* names of its layers, shortened */
+	const char *algorithms; /* one line per layer and pass with a choice; owned by the trainer, may be "" */
 };
 
 struct tp_run_info {
@@ -86,7 +92,13 @@ const struct tp_run_info *tp_trainer_info(const struct tp_trainer *trainer);
 /* 0 <= stage < info->stages */
 const struct tp_stage_info *tp_trainer_stage(const struct tp_trainer *trainer, int32_t stage);
 
-/* Costs that the virtual clock goes by, at the workers' speeds; NULL under the real clock. */
+/* What an epoch would take: simulate the plan with `costs`, or when they are NULL with those that the configuration
+ * names, which may measure them. Copies of the costs, before the workers' speeds, to `used` unless it is NULL. */
+struct tp_sim_summary;
+enum tp_status tp_trainer_forecast(struct tp_trainer *trainer, const struct tp_cost_table *costs,
+                                   struct tp_cost_table *used, struct tp_sim_summary *summary);
+
+/* Costs that the virtual clock goes by, before the workers' speeds; NULL under the real clock. */
 const struct tp_cost_table *tp_trainer_costs(const struct tp_trainer *trainer);
 
 /* The cluster and links that the run pretends to have. */

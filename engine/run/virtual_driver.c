@@ -122,12 +122,9 @@ enum tp_status tp_virtual_driver_run(struct tp_crew *crew, const struct tp_cost_
 	return status;
 }
 
-enum tp_status tp_predict_epoch(const struct tp_crew *crew, const struct tp_cost_table *costs, int64_t *epoch_ns)
+enum tp_status tp_predict_epoch(const struct tp_crew *crew, const struct tp_cost_table *costs,
+                                struct tp_sim_summary *summary)
 {
 	struct tp_sim_input input = input_of(crew, costs);
-	struct tp_sim_summary summary;
-	TP_TRY(tp_simulate_epoch(&input, &summary));
-	*epoch_ns = summary.makespan;
-	tp_sim_summary_release(&summary);
-	return TP_OK;
+	return tp_simulate_epoch(&input, summary);
 }

@@ -11,7 +11,8 @@
 enum tp_status tp_virtual_driver_run(struct tp_crew *crew, const struct tp_cost_table *costs, int64_t start_ns,
                                      int64_t *end_ns);
 
-/* Only the time: what the same epoch takes, without arithmetic. */
-enum tp_status tp_predict_epoch(const struct tp_crew *crew, const struct tp_cost_table *costs, int64_t *epoch_ns);
+/* What the same epoch takes, without arithmetic. Release the summary, which is zeroed on failure. */
+enum tp_status tp_predict_epoch(const struct tp_crew *crew, const struct tp_cost_table *costs,
+                                struct tp_sim_summary *summary);
 
 #endif

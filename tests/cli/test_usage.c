@@ -11,7 +11,7 @@
 #include "cli/commands.h"
 #include "tests/cli/harness.h"
 
-static const char *const command_names[] = {"compare", "run", "simulate", "models", "doctor", "help"};
+static const char *const command_names[] = {"compare", "run", "plan", "simulate", "theory", "models", "doctor", "help"};
 #define COMMAND_COUNT (sizeof command_names / sizeof *command_names)
 
 static void help_of_every_command(void **state)
@@ -106,7 +106,7 @@ static void wrong_usage_is_refused(void **state)
 	cli_expect_refusal("models mlp", "mlp", "models");
 	cli_expect_refusal("run gpipe timeprest", "timeprest", "one");
 	cli_expect_refusal("--compare gpipe timeprest", "timeprest", "commas");
-	cli_expect_refusal("simulate --batch 4", "--batch", "compare, run");
+	cli_expect_refusal("simulate --momentum 0.5", "--momentum", "compare, run");
 	cli_expect_refusal("--compare --save-weights x", "--save-weights", "run");
 	cli_expect_refusal("run --help=yes", "--help", "no value");
 	cli_expect_refusal("run --pin=perhaps", "--pin", "on|off");
