@@ -1,0 +1,80 @@
+/* How well the virtual clock predicts the real one: an epoch on real threads against the epoch that is simulated from
+ * costs measured before, while the other stages ran (--costs loaded). Schedules take turns; for each the median of the
+ * rounds, and the mean absolute error over all of them.
+ *
+ * Usage: prediction [MODEL [STAGES [MICRO_BATCHES [BATCH [ROUNDS]]]]] */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "baselines/policies.h"
+#include "engine/run/cost_source.h"
+#include "engine/schedule/simulator.h"
+#include "tests/bench/bench.h"
+
+enum { MINIS = 16, MOST_ROUNDS = 50 };
+
+static const char *const schedules[] = {"gpipe", "pipedream", "timeprest"};
+enum { SCHEDULES = sizeof schedules / sizeof *schedules };
+
+struct contestant {
+	struct tp_run_config config;
+	struct tp_trainer *trainer;
+	double measured[MOST_ROUNDS], predicted[MOST_ROUNDS], ratio[MOST_ROUNDS];
+};
+
+/* The prediction first, from costs of its own epochs; then the epoch that it is about. */
+static void measure_round(struct contestant *contestant, int round)
+{
+	struct tp_sim_summary summary;
+	struct tp_epoch_result result;
+	if (tp_trainer_forecast(contestant->trainer, NULL, NULL, &summary) != TP_OK)
+		bench_fail(tp_detail());
+	contestant->predicted[round] = (double)summary.makespan;
+	tp_sim_summary_release(&summary);
+	bench_epoch(contestant->trainer, &result);
+	contestant->measured[round] = (double)(result.end_ns - result.start_ns);
+	contestant->ratio[round] = contestant->measured[round] / contestant->predicted[round];
+}
+
+int main(int argc, char **argv)
+{
+	static struct contestant contestants[SCHEDULES];
+	int stages = argc > 2 ? atoi(argv[2]) : 2, micro_batches = argc > 3 ? atoi(argv[3]) : 3;
+	int batch = argc > 4 ? atoi(argv[4]) : 48, rounds = argc > 5 ? atoi(argv[5]) : 5;
+	double error = 0;
+	if (rounds < 1 || rounds > MOST_ROUNDS)
+		rounds = 5;
+	struct tp_dataset *dataset = bench_dataset((int64_t)MINIS * batch);
+	for (int i = 0; i < SCHEDULES; i++) {
+		struct tp_run_config *config = &contestants[i].config;
+		struct tp_epoch_result warm_up;
+		tp_run_config_defaults(config);
+		(void)snprintf(config->model, sizeof config->model, "%s", argc > 1 ? argv[1] : "vgg16");
+		(void)snprintf(config->costs, sizeof config->costs, "loaded");
+		config->stages = stages;
+		config->micro_batches = micro_batches;
+		config->batch = batch;
+		contestants[i].trainer = bench_trainer(config, schedules[i], dataset);
+		bench_epoch(contestants[i].trainer, &warm_up);
+	}
+	for (int round = 0; round < rounds; round++) {
+		for (int i = 0; i < SCHEDULES; i++)
+			measure_round(&contestants[i], round);
+	}
+	printf("%s, W = %d, N = %d, M = %d, %d mini-batches, median of %d rounds\n", contestants[0].config.model,
+	       stages, micro_batches, batch, MINIS, rounds);
+	printf("%-12s %14s %14s %8s %8s\n", "schedule", "measured ms", "predicted ms", "ratio", "error");
+	for (int i = 0; i < SCHEDULES; i++) {
+		struct contestant *contestant = &contestants[i];
+		double ratio = bench_median(contestant->ratio, rounds);
+		printf("%-12s %14.1f %14.1f %8.3f %7.1f%%\n", schedules[i],
+		       bench_median(contestant->measured, rounds) * 1e-6,
+		       bench_median(contestant->predicted, rounds) * 1e-6, ratio, 100 * (ratio - 1));
+		error += fabs(ratio - 1) / SCHEDULES;
+		tp_trainer_free(contestant->trainer);
+	}
+	printf("mean absolute error %.1f %%\n", 100 * error);
+	tp_dataset_free(dataset);
+	return 0;
+}
