@@ -8,6 +8,7 @@
 
 #include "engine/backend/device.h"
 #include "engine/base/memory.h"
+#include "engine/run/emulation.h"
 #include "results/environment.h"
 
 #define PARAMETERS_MAX 64
@@ -85,6 +86,60 @@ static struct tp_store_stage *collect_stages(const struct tp_trainer *trainer, c
 	return stages;
 }
 
+/* Links and workers, in one piece of memory. */
+struct emulated {
+	int32_t link_count, worker_count;
+	struct tp_store_worker *workers;
+	struct tp_store_link links[];
+};
+
+static struct emulated *collect_emulation(const struct tp_trainer *trainer)
+{
+	const struct tp_emulation *emulation = tp_trainer_emulation(trainer);
+	int32_t links = emulation->downstream ? 2 * (emulation->stages - 1) : 0;
+	int32_t workers = emulation->cluster.worker_count;
+	struct emulated *emulated = tp_alloc(sizeof *emulated + (size_t)links * sizeof *emulated->links +
+	                                     (size_t)workers * sizeof *emulated->workers);
+	if (!emulated)
+		return NULL;
+	emulated->link_count = links;
+	emulated->worker_count = workers;
+	emulated->workers = (void *)&emulated->links[links];
+	for (int32_t i = 0; i < links; i++) {
+		const struct tp_link *link = i % 2 ? &emulation->upstream[i / 2] : &emulation->downstream[i / 2];
+		emulated->links[i] =
+		        (struct tp_store_link){i / 2 + i % 2, i / 2 + 1 - i % 2, link->bytes_per_s, link->latency_ns};
+	}
+	for (int32_t s = 0; s < workers; s++) {
+		const struct tp_cluster_worker *worker = &emulation->cluster.workers[s];
+		emulated->workers[s] = (struct tp_store_worker){s, worker->name, worker->speed, worker->memory_bytes};
+	}
+	return emulated;
+}
+
+/* What the virtual clock goes by. */
+static enum tp_status record_costs(struct tp_recording *recording, const struct tp_trainer *trainer)
+{
+	const struct tp_cost_table *table = tp_trainer_costs(trainer);
+	if (!table)
+		return TP_OK;
+	int64_t most = tp_cost_value_count(&table->shape) + table->shape.stages, count = 0;
+	struct tp_store_cost *costs = tp_alloc_array((size_t)most, sizeof *costs);
+	if (!costs)
+		return TP_ERR_NOMEM;
+	for (int32_t s = 0; s < table->shape.stages; s++) {
+		for (enum tp_op_kind kind = 0; kind < TP_OP_KINDS; kind++) {
+			int32_t entries = tp_cost_entries(&table->shape, kind);
+			for (int32_t j = 0; j < entries; j++)
+				costs[count++] = (struct tp_store_cost){s, kind, entries == 1 ? TP_WHOLE : j,
+				                                        *tp_cost_entry(table, s, kind, j)};
+		}
+	}
+	enum tp_status status = tp_store_add_costs(recording->store, recording->run_id, costs, count);
+	tp_free(costs);
+	return status;
+}
+
 enum tp_status tp_recording_begin(struct tp_recording *recording, const struct tp_training *training,
                                   const struct tp_trainer *trainer, int32_t repeat)
 {
@@ -98,7 +153,8 @@ enum tp_status tp_recording_begin(struct tp_recording *recording, const struct t
 	struct tp_text config_text = {0};
 	struct tp_store_stage *stages = collect_stages(trainer, info);
 	struct parameters *parameters = tp_alloc(sizeof *parameters);
-	if (stages && parameters) {
+	struct emulated *emulated = collect_emulation(trainer);
+	if (stages && parameters && emulated) {
 		tp_run_config_text(config, &config_text);
 		collect_parameters(parameters, training, config);
 		const struct tp_store_run run = {
@@ -109,7 +165,7 @@ enum tp_status tp_recording_begin(struct tp_recording *recording, const struct t
 		        .dataset = config->dataset,
 		        .device = config->device,
 		        .order = config->order == TP_ORDER_STATIC ? "static" : "dynamic",
-		        .clock = "real",
+		        .clock = config->clock == TP_CLOCK_REAL ? "real" : "virtual",
 		        .stages = info->stages,
 		        .micro_batches = info->micro_batches,
 		        .batch_samples = config->batch,
@@ -125,9 +181,16 @@ enum tp_status tp_recording_begin(struct tp_recording *recording, const struct t
 		        .environment = environment.pairs,
 		        .environment_count = environment.count,
 		        .stages_planned = stages,
+		        .links = emulated->links,
+		        .link_count = emulated->link_count,
+		        .workers = emulated->workers,
+		        .worker_count = emulated->worker_count,
 		};
 		status = tp_store_begin_run(recording->store, &run, &recording->run_id);
+		if (status == TP_OK)
+			status = record_costs(recording, trainer);
 	}
+	tp_free(emulated);
 	if (parameters && release_parameters(parameters) != TP_OK)
 		status = TP_ERR_NOMEM;
 	tp_text_release(&config_text);
@@ -159,6 +222,9 @@ enum tp_status tp_recording_epoch(struct tp_recording *recording, const struct t
 	        .op_count = result->op_count,
 	        .messages = result->messages,
 	        .message_count = result->message_count,
+	        .reads = result->reads,
+	        .read_count = result->read_count,
+	        .predicted_ns = result->predicted_ns,
 	        .memory = result->memory,
 	        .memory_count = result->memory_count,
 	};

@@ -107,6 +107,15 @@ struct record_kind {
 	void (*read)(sqlite3_stmt *row, void *at);
 };
 
+static enum tp_op_kind read_kind(const unsigned char *text)
+{
+	for (enum tp_op_kind kind = 0; text && kind < TP_OP_KINDS; kind++) {
+		if (strcmp((const char *)text, tp_op_kind_text(kind)) == 0)
+			return kind;
+	}
+	return TP_OP_F;
+}
+
 static void read_op(sqlite3_stmt *row, void *at)
 {
 	struct tp_op_record *op = at;
@@ -126,10 +135,31 @@ static void read_op(sqlite3_stmt *row, void *at)
 	        .in_place = (int16_t)sqlite3_column_int(row, 12),
 	        .epoch = sqlite3_column_int(row, 13),
 	};
-	for (int16_t k = 0; kind && k < TP_OP_KINDS; k++) {
-		if (strcmp((const char *)kind, tp_op_kind_text((enum tp_op_kind)k)) == 0)
-			op->kind = k;
-	}
+	op->held_until_ns = sqlite3_column_int64(row, 14);
+	op->kind = (int16_t)read_kind(kind);
+}
+
+static void read_read(sqlite3_stmt *row, void *at)
+{
+	*(struct tp_read_record *)at = (struct tp_read_record){
+	        .stage = (int16_t)sqlite3_column_int(row, 0),
+	        .epoch = sqlite3_column_int(row, 1),
+	        .mini = sqlite3_column_int64(row, 2),
+	        .micro = sqlite3_column_int(row, 3),
+	        .version_forward = sqlite3_column_int64(row, 4),
+	        .version_newest = sqlite3_column_int64(row, 5),
+	        .lambda = sqlite3_column_double(row, 6),
+	};
+}
+
+static void read_cost(sqlite3_stmt *row, void *at)
+{
+	*(struct tp_store_cost *)at = (struct tp_store_cost){
+	        .stage = sqlite3_column_int(row, 0),
+	        .kind = read_kind(sqlite3_column_text(row, 1)),
+	        .micro = sqlite3_column_int(row, 2),
+	        .cost_ns = sqlite3_column_int64(row, 3),
+	};
 }
 
 static void read_message(sqlite3_stmt *row, void *at)
@@ -169,10 +199,10 @@ static void read_memory(sqlite3_stmt *row, void *at)
 }
 
 static const struct record_kind op_records = {
-        .select =
-                "SELECT stage, kind, mini_batch, micro_batch, operation_samples, start_ns, end_ns, version_read, "
-                "version_live, version_committed, version_forward, alive_version_count, in_place, epoch FROM operation "
-                "WHERE run_id = ? AND epoch = ? ORDER BY stage, record_number",
+        .select = "SELECT stage, kind, mini_batch, micro_batch, operation_samples, start_ns, end_ns, version_read, "
+                  "version_live, version_committed, version_forward, alive_version_count, in_place, epoch, "
+                  "held_until_ns FROM operation "
+                  "WHERE run_id = ? AND epoch = ? ORDER BY stage, record_number",
         .count = "SELECT count(*) FROM operation WHERE run_id = ? AND epoch = ?",
         .bytes = sizeof(struct tp_op_record),
         .fold = 1,
@@ -188,6 +218,25 @@ static const struct record_kind message_records = {
         .bytes = sizeof(struct tp_message_record),
         .fold = 1,
         .read = read_message,
+};
+
+static const struct record_kind read_records = {
+        .select = "SELECT stage, epoch, mini_batch, micro_batch, version_forward, version_newest, lambda_ratio FROM "
+                  "backward_read WHERE run_id = ? AND epoch = ? ORDER BY stage, record_number",
+        .count = "SELECT count(*) FROM backward_read WHERE run_id = ? AND epoch = ?",
+        .bytes = sizeof(struct tp_read_record),
+        .fold = 1,
+        .read = read_read,
+};
+
+/* Of a run; the second parameter is not asked for anything. */
+static const struct record_kind cost_records = {
+        .select = "SELECT stage, kind, micro_batch, cost_ns FROM operation_cost WHERE run_id = ? AND ? = 0 ORDER BY "
+                  "stage, kind, micro_batch",
+        .count = "SELECT count(*) FROM operation_cost WHERE run_id = ? AND ? = 0",
+        .bytes = sizeof(struct tp_store_cost),
+        .fold = 1,
+        .read = read_cost,
 };
 
 /* The process comes last, as it was given. */
@@ -245,11 +294,16 @@ static enum tp_status load_records(struct tp_store *store, int64_t run_id, int32
 	stored->epoch.ops = stored->ops = records;
 	TP_TRY(load(store, run_id, number, &message_records, &records, &stored->epoch.message_count));
 	stored->epoch.messages = stored->messages = records;
+	TP_TRY(load(store, run_id, number, &read_records, &records, &stored->epoch.read_count));
+	stored->epoch.reads = stored->reads = records;
 	TP_TRY(load(store, run_id, number, &memory_records, &records, &memory_count));
 	stored->epoch.memory = stored->memory = records;
 	stored->epoch.memory_count = (int32_t)memory_count;
 	return TP_OK;
 }
+
+static const char predicted_sql[] =
+        "SELECT coalesce(max(predicted_ns), 0) FROM prediction WHERE run_id = ? AND epoch = ?";
 
 enum tp_status tp_store_read_epoch(struct tp_store *store, int64_t run_id, int32_t number,
                                    struct tp_stored_epoch *stored)
@@ -258,6 +312,8 @@ enum tp_status tp_store_read_epoch(struct tp_store *store, int64_t run_id, int32
 	enum tp_status status = load_head(store, run_id, number, &stored->epoch);
 	if (status == TP_OK)
 		status = load_records(store, run_id, number, stored);
+	if (status == TP_OK)
+		status = count_rows(store, predicted_sql, run_id, number, &stored->epoch.predicted_ns);
 	if (status != TP_OK)
 		tp_stored_epoch_release(stored);
 	return status;
@@ -267,6 +323,19 @@ void tp_stored_epoch_release(struct tp_stored_epoch *stored)
 {
 	tp_free(stored->ops);
 	tp_free(stored->messages);
+	tp_free(stored->reads);
 	tp_free(stored->memory);
 	*stored = (struct tp_stored_epoch){0};
+}
+
+enum tp_status tp_store_read_costs(struct tp_store *store, int64_t run_id, struct tp_store_cost **costs, int64_t *count)
+{
+	enum tp_store_state state;
+	void *records = NULL;
+	*costs = NULL;
+	*count = 0;
+	TP_TRY(tp_store_run_state(store, run_id, &state)); /* is there such a run? */
+	TP_TRY(load(store, run_id, 0, &cost_records, &records, count));
+	*costs = records;
+	return TP_OK;
 }

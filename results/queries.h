@@ -16,6 +16,7 @@ struct tp_stored_epoch {
 	struct tp_store_epoch epoch;
 	struct tp_op_record *ops;
 	struct tp_message_record *messages;
+	struct tp_read_record *reads;
 	struct tp_memory_record *memory;
 };
 
@@ -25,5 +26,10 @@ struct tp_stored_epoch {
 enum tp_status tp_store_read_epoch(struct tp_store *store, int64_t run_id, int32_t number,
                                    struct tp_stored_epoch *stored);
 void tp_stored_epoch_release(struct tp_stored_epoch *stored);
+
+/* The costs that a run stored, allocated with tp_alloc(). TP_ERR_INPUT when there is no such run; `*count` is 0 and
+ * `*costs` NULL when it went by none. */
+enum tp_status tp_store_read_costs(struct tp_store *store, int64_t run_id, struct tp_store_cost **costs,
+                                   int64_t *count);
 
 #endif

@@ -14,7 +14,7 @@
 
 /* PRAGMA application_id of our files ("TPBN") and the schema version this build writes. */
 #define TP_STORE_APPLICATION_ID 0x5450424e
-#define TP_STORE_SCHEMA_VERSION 1
+#define TP_STORE_SCHEMA_VERSION 2
 
 struct tp_store;
 
@@ -40,12 +40,33 @@ struct tp_store_stage {
 	const char *algorithms; /* lines, "" for none */
 };
 
+/* An emulated link, one direction, and a worker of an emulated cluster. */
+struct tp_store_link {
+	int32_t from_stage, to_stage;
+	double bandwidth_bytes_per_s; /* 0: no limit */
+	int64_t latency_ns;
+};
+struct tp_store_worker {
+	int32_t stage;
+	const char *name;
+	double speed;
+	int64_t memory_limit_bytes; /* 0: none */
+};
+
+/* The cost of one operation, as the virtual clock takes it. */
+struct tp_store_cost {
+	int32_t stage;
+	enum tp_op_kind kind;
+	int32_t micro; /* or TP_WHOLE */
+	int64_t cost_ns;
+};
+
 /* All texts are copied. "" where there is nothing to say. */
 struct tp_store_run {
 	const char *name, *note; /* --name, --note */
 	const char *schedule, *model, *dataset, *device;
 	const char *order;             /* static or dynamic */
-	const char *clock;             /* real */
+	const char *clock;             /* real or virtual */
 	int32_t stages, micro_batches; /* in effect */
 	int32_t batch_samples;
 	int32_t repeat;         /* 1-based */
@@ -59,11 +80,19 @@ struct tp_store_run {
 	int32_t parameter_count;
 	const struct tp_store_pair *environment; /* see results/environment.h */
 	int32_t environment_count;
-	const struct tp_store_stage *stages_planned; /* `stages` of them */
+	const struct tp_store_stage *stages_planned; /* `stages` of them; NULL: it was refused before it was planned */
+	const struct tp_store_link *links;           /* NULL: none emulated */
+	int32_t link_count;
+	const struct tp_store_worker *workers;
+	int32_t worker_count;
 };
 
 /* A run begins; one transaction. `*run_id` identifies it from here on. */
 enum tp_status tp_store_begin_run(struct tp_store *store, const struct tp_store_run *run, int64_t *run_id);
+
+/* The costs that a run's virtual clock goes by; one transaction. */
+enum tp_status tp_store_add_costs(struct tp_store *store, int64_t run_id, const struct tp_store_cost *costs,
+                                  int64_t count);
 
 struct tp_store_epoch {
 	int32_t epoch;
@@ -81,8 +110,11 @@ struct tp_store_epoch {
 	int64_t op_count;
 	const struct tp_message_record *messages;
 	int64_t message_count;
+	const struct tp_read_record *reads;
+	int64_t read_count;
 	const struct tp_memory_record *memory;
 	int32_t memory_count;
+	int64_t predicted_ns; /* 0: none */
 };
 
 /* Everything of one epoch; one transaction. */

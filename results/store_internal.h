@@ -37,8 +37,8 @@
 	          "operation",                                                                                         \
 	          "run_id, epoch, stage, record_number, kind, mini_batch, micro_batch, operation_samples, start_ns, "  \
 	          "end_ns, version_read, version_live, version_committed, version_forward, alive_version_count, "      \
-	          "in_place",                                                                                          \
-	          "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"))                                                                  \
+	          "in_place, held_until_ns",                                                                           \
+	          "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"))                                                                \
 	X(TP_INSERT_MESSAGE,                                                                                           \
 	  TP_INSERT("message",                                                                                         \
 	            "run_id, epoch, to_stage, record_number, from_stage, kind, mini_batch, micro_batch, "              \
@@ -46,7 +46,18 @@
 	            "?,?,?,?,?,?,?,?,?,?,?,?,?,?"))                                                                    \
 	X(TP_INSERT_MEMORY,                                                                                            \
 	  TP_INSERT("memory", "run_id, epoch, stage, kind, now_bytes, peak_bytes, at_peak_bytes, reserved_bytes",      \
-	            "?,?,?,?,?,?,?,?"))
+	            "?,?,?,?,?,?,?,?"))                                                                                \
+	X(TP_INSERT_READ,                                                                                              \
+	  TP_INSERT("backward_read",                                                                                   \
+	            "run_id, epoch, stage, record_number, mini_batch, micro_batch, version_forward, version_newest, "  \
+	            "lambda_ratio",                                                                                    \
+	            "?,?,?,?,?,?,?,?,?"))                                                                              \
+	X(TP_INSERT_COST, TP_INSERT("operation_cost", "run_id, stage, kind, micro_batch, cost_ns", "?,?,?,?,?"))       \
+	X(TP_INSERT_PREDICTION, TP_INSERT("prediction", "run_id, epoch, predicted_ns", "?,?,?"))                       \
+	X(TP_INSERT_LINK,                                                                                              \
+	  TP_INSERT("run_link", "run_id, from_stage, to_stage, bandwidth_bytes_per_s, latency_ns", "?,?,?,?,?"))       \
+	X(TP_INSERT_WORKER,                                                                                            \
+	  TP_INSERT("run_worker", "run_id, stage, worker, speed_ratio, memory_limit_bytes", "?,?,?,?,?"))
 
 enum tp_statement {
 #define TP_STATEMENT_ENUM(name, sql) name,

@@ -20,6 +20,24 @@ static enum tp_status write_pairs(struct tp_store *store, enum tp_statement whic
 	return TP_OK;
 }
 
+/* What the run pretends to run on. */
+static enum tp_status write_emulation(struct tp_store *store, const struct tp_store_run *run, int64_t run_id)
+{
+	for (int32_t i = 0; i < run->link_count; i++) {
+		const struct tp_store_link *link = &run->links[i];
+		TP_TRY(INSERT(store, TP_INSERT_LINK, tp_integer(run_id), tp_integer(link->from_stage),
+		              tp_integer(link->to_stage), tp_real(link->bandwidth_bytes_per_s),
+		              tp_integer(link->latency_ns)));
+	}
+	for (int32_t i = 0; i < run->worker_count; i++) {
+		const struct tp_store_worker *worker = &run->workers[i];
+		TP_TRY(INSERT(store, TP_INSERT_WORKER, tp_integer(run_id), tp_integer(worker->stage),
+		              tp_text_cell(worker->name), tp_real(worker->speed),
+		              tp_integer(worker->memory_limit_bytes)));
+	}
+	return TP_OK;
+}
+
 static enum tp_status write_run(struct tp_store *store, const struct tp_store_run *run, int64_t *run_id)
 {
 	struct tp_writer writer;
@@ -38,7 +56,7 @@ static enum tp_status write_run(struct tp_store *store, const struct tp_store_ru
 	*run_id = sqlite3_last_insert_rowid(store->db);
 	TP_TRY(write_pairs(store, TP_INSERT_PARAMETER, *run_id, run->parameters, run->parameter_count));
 	TP_TRY(write_pairs(store, TP_INSERT_ENVIRONMENT, *run_id, run->environment, run->environment_count));
-	for (int32_t s = 0; s < run->stages; s++) {
+	for (int32_t s = 0; run->stages_planned && s < run->stages; s++) {
 		const struct tp_store_stage *stage = &run->stages_planned[s];
 		TP_TRY(INSERT(store, TP_INSERT_STAGE, tp_integer(*run_id), tp_integer(stage->stage),
 		              tp_integer(stage->first_block), tp_integer(stage->block_count),
@@ -46,7 +64,7 @@ static enum tp_status write_run(struct tp_store *store, const struct tp_store_ru
 		              tp_integer(stage->forward_flops_per_sample), tp_integer(stage->in_flight_limit_minis),
 		              tp_text_cell(stage->algorithms)));
 	}
-	return TP_OK;
+	return write_emulation(store, run, *run_id);
 }
 
 enum tp_status tp_store_begin_run(struct tp_store *store, const struct tp_store_run *run, int64_t *run_id)
@@ -63,7 +81,7 @@ static enum tp_status write_op(struct tp_store *store, int64_t run_id, int32_t e
 	              tp_integer(op->mini), tp_integer(op->micro), tp_integer(op->samples), tp_integer(op->start_ns),
 	              tp_integer(op->end_ns), tp_integer(op->version_read), tp_integer(op->version_live),
 	              tp_integer(op->version_committed), tp_integer(op->version_forward),
-	              tp_integer(op->versions_alive), tp_integer(op->in_place));
+	              tp_integer(op->versions_alive), tp_integer(op->in_place), tp_integer(op->held_until_ns));
 }
 
 static enum tp_status write_message(struct tp_store *store, int64_t run_id, int32_t epoch, int64_t number,
@@ -75,6 +93,14 @@ static enum tp_status write_message(struct tp_store *store, int64_t run_id, int3
 	              tp_integer(message->micro), tp_integer(message->bytes), tp_integer(message->ready_ns),
 	              tp_integer(message->sent_ns), tp_integer(message->arrived_ns), tp_integer(message->wanted_ns),
 	              tp_integer(message->handed_over));
+}
+
+static enum tp_status write_read(struct tp_store *store, int64_t run_id, int32_t epoch, int64_t number,
+                                 const struct tp_read_record *read)
+{
+	return INSERT(store, TP_INSERT_READ, tp_integer(run_id), tp_integer(epoch), tp_integer(read->stage),
+	              tp_integer(number), tp_integer(read->mini), tp_integer(read->micro),
+	              tp_integer(read->version_forward), tp_integer(read->version_newest), tp_real(read->lambda));
 }
 
 static enum tp_status write_memory(struct tp_store *store, int64_t run_id, int32_t epoch,
@@ -103,8 +129,13 @@ static enum tp_status write_epoch(struct tp_store *store, int64_t run_id, const 
 		TP_TRY(write_op(store, run_id, epoch->epoch, i, &epoch->ops[i]));
 	for (int64_t i = 0; i < epoch->message_count; i++)
 		TP_TRY(write_message(store, run_id, epoch->epoch, i, &epoch->messages[i]));
+	for (int64_t i = 0; i < epoch->read_count; i++)
+		TP_TRY(write_read(store, run_id, epoch->epoch, i, &epoch->reads[i]));
 	for (int32_t i = 0; i < epoch->memory_count; i++)
 		TP_TRY(write_memory(store, run_id, epoch->epoch, &epoch->memory[i]));
+	if (epoch->predicted_ns > 0)
+		TP_TRY(INSERT(store, TP_INSERT_PREDICTION, tp_integer(run_id), tp_integer(epoch->epoch),
+		              tp_integer(epoch->predicted_ns)));
 	return TP_OK;
 }
 
@@ -112,6 +143,23 @@ enum tp_status tp_store_add_epoch(struct tp_store *store, int64_t run_id, const 
 {
 	TP_TRY(tp_store_begin(store));
 	return tp_store_end(store, write_epoch(store, run_id, epoch));
+}
+
+static enum tp_status write_costs(struct tp_store *store, int64_t run_id, const struct tp_store_cost *costs,
+                                  int64_t count)
+{
+	for (int64_t i = 0; i < count; i++)
+		TP_TRY(INSERT(store, TP_INSERT_COST, tp_integer(run_id), tp_integer(costs[i].stage),
+		              tp_text_cell(tp_op_kind_text(costs[i].kind)), tp_integer(costs[i].micro),
+		              tp_integer(costs[i].cost_ns)));
+	return TP_OK;
+}
+
+enum tp_status tp_store_add_costs(struct tp_store *store, int64_t run_id, const struct tp_store_cost *costs,
+                                  int64_t count)
+{
+	TP_TRY(tp_store_begin(store));
+	return tp_store_end(store, write_costs(store, run_id, costs, count));
 }
 
 static const char *const ending_texts[] = {
