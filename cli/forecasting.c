@@ -1,6 +1,8 @@
 #include "cli/forecasting.h"
 
+#include "cli/stored_costs.h"
 #include "engine/data/dataset.h"
+#include "engine/run/axes.h"
 
 enum tp_status tp_forecasting_open_dataset(struct tp_forecasting *forecasting, const struct tp_run_config *config)
 {
@@ -33,18 +35,39 @@ void tp_forecasting_release(struct tp_forecasting *forecasting)
 	*forecasting = (struct tp_forecasting){0};
 }
 
+enum tp_status tp_forecasting_stored_costs(struct tp_forecasting *forecasting, const struct tp_options *options,
+                                           const struct tp_run_config *config, const struct tp_policy *policy,
+                                           const struct tp_cost_table **given)
+{
+	struct tp_policy applied;
+	struct tp_pipeline pipeline;
+	int64_t run_id;
+	bool is_run;
+	*given = NULL;
+	TP_TRY(tp_cost_source_run(config->costs, &is_run, &run_id));
+	if (!is_run)
+		return TP_OK;
+	tp_cost_table_release(&forecasting->stored);
+	TP_TRY(tp_axes_apply(config, policy, 1, &applied, &pipeline));
+	TP_TRY(tp_stored_costs_read(options->db, run_id, tp_cost_shape_of(&pipeline), &forecasting->stored));
+	*given = &forecasting->stored;
+	return TP_OK;
+}
+
 enum tp_status tp_forecasting_make(struct tp_forecasting *forecasting, const struct tp_options *options,
                                    const struct tp_run_config *config, const struct tp_policy *policy, int64_t minis,
                                    struct tp_forecast *forecast)
 {
-	(void)options;
+	const struct tp_cost_table *given;
+	*forecast = (struct tp_forecast){0};
+	TP_TRY(tp_forecasting_stored_costs(forecasting, options, config, policy, &given));
 	const struct tp_forecast_request request = {
 	        .config = config,
 	        .named = policy,
 	        .minis = minis,
 	        .dataset = forecasting->dataset,
 	        .control = &forecasting->control,
-	        .given = forecasting->stored.values ? &forecasting->stored : NULL,
+	        .given = given,
 	        .message_bytes = forecasting->message_bytes,
 	};
 	return tp_forecast_init(forecast, &request);

@@ -8,7 +8,7 @@
 struct tp_forecasting {
 	struct tp_run_control control;
 	struct tp_dataset *dataset;  /* opened when a model is needed; owned */
-	struct tp_cost_table stored; /* of --costs run:ID */
+	struct tp_cost_table stored; /* of --costs run:ID, for the latest pipeline asked for */
 	int64_t message_bytes;
 };
 
@@ -19,6 +19,11 @@ void tp_forecasting_release(struct tp_forecasting *forecasting);
 
 /* Open the data set whether it is called for or not. */
 enum tp_status tp_forecasting_open_dataset(struct tp_forecasting *forecasting, const struct tp_run_config *config);
+
+/* Costs of --costs run:ID for a schedule, in forecasting->stored; *given NULL when they come from elsewhere. */
+enum tp_status tp_forecasting_stored_costs(struct tp_forecasting *forecasting, const struct tp_options *options,
+                                           const struct tp_run_config *config, const struct tp_policy *policy,
+                                           const struct tp_cost_table **given);
 
 /* A forecast of `config` (options->config, or a variation of it) over `minis` mini-batches. */
 enum tp_status tp_forecasting_make(struct tp_forecasting *forecasting, const struct tp_options *options,

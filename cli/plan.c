@@ -247,7 +247,8 @@ static enum tp_status make_plan(struct tp_forecasting *forecasting, const struct
 	TP_TRY(tp_run_config_check(&config));
 	TP_TRY(tp_forecasting_open_dataset(forecasting, &config));
 	TP_TRY(tp_forecasting_init(forecasting, options));
-	const struct tp_cost_table *given = forecasting->stored.values ? &forecasting->stored : NULL;
+	const struct tp_cost_table *given;
+	TP_TRY(tp_forecasting_stored_costs(forecasting, options, &config, policy, &given));
 	TP_TRY(tp_trainer_new_with_costs(&config, policy, forecasting->dataset, &forecasting->control, given,
 	                                 &trainer));
 	enum tp_status status = tp_trainer_forecast(trainer, given, &plan.costs, &plan.forecast);

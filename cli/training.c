@@ -10,9 +10,11 @@
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/recording.h"
+#include "cli/stored_costs.h"
 #include "engine/backend/device.h"
 #include "engine/base/memory.h"
 #include "engine/run/axes.h"
+#include "engine/run/cost_source.h"
 
 /* In a comparison an axis concerns those schedules that have it; one that none of them has is refused later. */
 static void spare_those_without(struct tp_training *training, enum tp_axis axis)
@@ -93,16 +95,44 @@ static enum tp_status check_place(const char *option, const char *path)
 	return TP_OK;
 }
 
-/* Plan each run and let it go again: what a plan refuses, it refuses now, for all of them. */
+enum tp_status tp_training_plan(struct tp_training *training, const struct tp_contestant *contestant,
+                                struct tp_trainer **trainer)
+{
+	const struct tp_cost_table *costs = contestant->costs.values ? &contestant->costs : NULL;
+	return tp_trainer_new_with_costs(&contestant->config, contestant->policy, training->dataset, &training->control,
+	                                 costs, trainer);
+}
+
+/* Costs of --costs run:ID, for each schedule's own operations. */
+static enum tp_status read_stored_costs(struct tp_training *training, struct tp_contestant *contestant)
+{
+	struct tp_policy applied;
+	struct tp_pipeline pipeline;
+	int64_t run_id;
+	bool is_run;
+	TP_TRY(tp_cost_source_run(contestant->config.costs, &is_run, &run_id));
+	if (!is_run)
+		return TP_OK;
+	TP_TRY(tp_axes_apply(&contestant->config, contestant->policy, 1, &applied, &pipeline));
+	return tp_stored_costs_read(training->options->db, run_id, tp_cost_shape_of(&pipeline), &contestant->costs);
+}
+
+/* Plan each run and let it go again: what a plan refuses, it refuses now, for all of them. The costs that the virtual
+ * clock goes by are those of this plan in every repeat. */
 static enum tp_status check_plans(struct tp_training *training)
 {
 	for (int32_t i = 0; i < training->count; i++) {
 		struct tp_contestant *contestant = &training->contestants[i];
 		struct tp_trainer *trainer = NULL;
-		TP_TRY(tp_trainer_new(&contestant->config, contestant->policy, training->dataset, &training->control,
-		                      &trainer));
+		TP_TRY(read_stored_costs(training, contestant));
+		TP_TRY(tp_training_plan(training, contestant, &trainer));
 		contestant->minis_per_epoch = tp_trainer_info(trainer)->minis_per_epoch;
+		const struct tp_cost_table *costs = tp_trainer_costs(trainer);
+		enum tp_status status = TP_OK;
+		if (costs && !contestant->costs.values)
+			status = tp_cost_table_copy(&contestant->costs, costs, costs->shape);
 		tp_trainer_free(trainer);
+		TP_TRY(status);
 	}
 	return TP_OK;
 }
@@ -114,6 +144,8 @@ enum tp_status tp_training_init(struct tp_training *training, const struct tp_op
 	training->contestants = tp_alloc_array(TP_SCHEDULES_MAX, sizeof *training->contestants);
 	if (!training->contestants)
 		return TP_ERR_NOMEM;
+	if (options->config.costs[0] && options->config.clock == TP_CLOCK_REAL)
+		return tp_fail(TP_ERR_INPUT, "--costs: decides the time of --clock virtual; expected that with it");
 	TP_TRY(find_contestants(training, schedules));
 	for (enum tp_axis axis = 0; axis < TP_AXES; axis++)
 		spare_those_without(training, axis);
@@ -138,14 +170,18 @@ void tp_training_release(struct tp_training *training)
 	tp_store_close(training->store);
 	tp_dataset_free(training->dataset);
 	tp_free(training->run_ids);
+	for (int32_t i = 0; i < training->count; i++)
+		tp_cost_table_release(&training->contestants[i].costs);
 	tp_free(training->contestants);
 	*training = (struct tp_training){0};
 }
 
-/* A short run of each schedule that is not stored: caches fill, clocks rise, pages are mapped. */
+/* A short run of each schedule that is not stored: caches fill, clocks rise, pages are mapped. The virtual clock has no
+ * need of it. */
 static enum tp_status warm_up(struct tp_training *training, struct tp_progress_line *line)
 {
-	for (int32_t i = 0; i < training->count && training->options->warm_up > 0; i++) {
+	bool wanted = training->options->warm_up > 0 && training->options->config.clock == TP_CLOCK_REAL;
+	for (int32_t i = 0; i < training->count && wanted; i++) {
 		const struct tp_contestant *contestant = &training->contestants[i];
 		struct tp_run_config config = contestant->config;
 		char title[96];
@@ -196,8 +232,7 @@ static enum tp_status train_one(struct tp_training *training, int32_t repeat, co
 		(void)snprintf(title, sizeof title, "%s", contestant->config.schedule);
 	struct tp_trainer *trainer = NULL;
 	atomic_store(&training->control.minis_done, 0);
-	TP_TRY(tp_trainer_new(&contestant->config, contestant->policy, training->dataset, &training->control,
-	                      &trainer));
+	TP_TRY(tp_training_plan(training, contestant, &trainer));
 	struct tp_recording recording = {0};
 	enum tp_status status = tp_recording_begin(&recording, training, trainer, repeat);
 	if (status == TP_OK) {

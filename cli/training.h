@@ -14,7 +14,8 @@
 struct tp_contestant {
 	const struct tp_policy *policy;
 	struct tp_run_config config;
-	int64_t minis_per_epoch; /* known after the check */
+	int64_t minis_per_epoch;    /* known after the check */
+	struct tp_cost_table costs; /* of the virtual clock, the same in every repeat; empty under the real one */
 };
 
 struct tp_training {
@@ -34,6 +35,10 @@ struct tp_training {
  * is a list parted by commas; `options` must outlive the training. Release also after a failure. */
 enum tp_status tp_training_init(struct tp_training *training, const struct tp_options *options, const char *schedules);
 void tp_training_release(struct tp_training *training);
+
+/* A run of one of them, planned. */
+enum tp_status tp_training_plan(struct tp_training *training, const struct tp_contestant *contestant,
+                                struct tp_trainer **trainer);
 
 /* Warm up, then train and store. Ends at the first failure, which is stored with its run. SIGINT and SIGTERM end it
  * with TP_ERR_INTERRUPTED. With --epochs 0: writes the weights that --save-weights asks for, and nothing else. */

@@ -81,7 +81,7 @@ static enum tp_status measure_loaded(const struct tp_cost_request *request, stru
 	if (status == TP_OK)
 		status = tp_trainer_epoch(trainer, &result);
 	if (status == TP_OK)
-		status = tp_costs_from_records(tp_trainer_info(trainer), &result, table);
+		status = tp_costs_from_records(tp_cost_shape_of(request->pipeline), result.ops, result.op_count, table);
 	tp_trainer_free(trainer);
 	return status;
 }

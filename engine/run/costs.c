@@ -7,16 +7,6 @@
 #include "engine/run/trainer_internal.h"
 #include "engine/run/worker_compute.h"
 
-static struct tp_cost_shape shape_of(const struct tp_run_info *info)
-{
-	return (struct tp_cost_shape){
-	        .stages = info->stages,
-	        .forwards_per_mini = tp_forwards_per_mini(info->policy, info->micro_batches),
-	        .backwards_per_mini = tp_backwards_per_mini(info->policy, info->micro_batches),
-	        .split = info->policy->backward_split,
-	};
-}
-
 static int by_value(const void *a, const void *b)
 {
 	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -34,12 +24,17 @@ static int64_t median_ns(int64_t *samples, size_t count)
 /* --- from records ---------------------------------------------------------------------------------------------------
  */
 
-static size_t collect(const struct tp_epoch_result *result, int32_t stage, enum tp_op_kind kind, int32_t micro,
+struct records {
+	const struct tp_op_record *ops;
+	int64_t count;
+};
+
+static size_t collect(const struct records *records, int32_t stage, enum tp_op_kind kind, int32_t micro,
                       int64_t *samples)
 {
 	size_t count = 0;
-	for (int64_t i = 0; i < result->op_count; i++) {
-		const struct tp_op_record *op = &result->ops[i];
+	for (int64_t i = 0; i < records->count; i++) {
+		const struct tp_op_record *op = &records->ops[i];
 		if (op->stage == stage && op->kind == (int16_t)kind && (op->micro == TP_WHOLE || op->micro == micro))
 			samples[count++] = op->end_ns - op->start_ns;
 	}
@@ -47,12 +42,12 @@ static size_t collect(const struct tp_epoch_result *result, int32_t stage, enum 
 }
 
 /* All operations of one kind at one stage. */
-static enum tp_status take_medians(const struct tp_epoch_result *result, int32_t stage, enum tp_op_kind kind,
-                                   int64_t *samples, struct tp_cost_table *table)
+static enum tp_status take_medians(const struct records *records, int32_t stage, enum tp_op_kind kind, int64_t *samples,
+                                   struct tp_cost_table *table)
 {
 	int32_t entries = tp_cost_entries(&table->shape, kind);
 	for (int32_t j = 0; j < entries; j++) {
-		size_t count = collect(result, stage, kind, j, samples);
+		size_t count = collect(records, stage, kind, j, samples);
 		if (count == 0)
 			return tp_fail(TP_ERR_INPUT, "no records of %s at stage %d to take costs from",
 			               tp_op_kind_text(kind), stage);
@@ -61,15 +56,16 @@ static enum tp_status take_medians(const struct tp_epoch_result *result, int32_t
 	return TP_OK;
 }
 
-enum tp_status tp_costs_from_records(const struct tp_run_info *info, const struct tp_epoch_result *result,
+enum tp_status tp_costs_from_records(struct tp_cost_shape shape, const struct tp_op_record *ops, int64_t count,
                                      struct tp_cost_table *table)
 {
-	TP_TRY(tp_cost_table_init(table, shape_of(info)));
-	int64_t *samples = tp_alloc_array((size_t)result->op_count, sizeof *samples);
+	const struct records records = {ops, count};
+	TP_TRY(tp_cost_table_init(table, shape));
+	int64_t *samples = tp_alloc_array((size_t)count, sizeof *samples);
 	enum tp_status status = samples ? TP_OK : TP_ERR_NOMEM;
 	for (int32_t s = 0; s < table->shape.stages && status == TP_OK; s++) {
 		for (enum tp_op_kind kind = 0; kind < TP_OP_KINDS && status == TP_OK; kind++)
-			status = take_medians(result, s, kind, samples, table);
+			status = take_medians(&records, s, kind, samples, table);
 	}
 	tp_free(samples);
 	if (status != TP_OK)

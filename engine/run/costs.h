@@ -7,8 +7,9 @@
 #include "engine/run/trainer.h"
 #include "engine/schedule/cost_table.h"
 
-/* Loaded costs: the median of each operation over the records of one epoch, while the other stages ran. */
-enum tp_status tp_costs_from_records(const struct tp_run_info *info, const struct tp_epoch_result *result,
+/* Loaded costs: the median of each operation over `count` records, of an epoch, while the other stages ran.
+ * TP_ERR_INPUT when an operation has none. */
+enum tp_status tp_costs_from_records(struct tp_cost_shape shape, const struct tp_op_record *ops, int64_t count,
                                      struct tp_cost_table *table);
 
 /* Costs alone: each operation of each stage by itself on the calling thread, warm, the median of `rounds` (at least 5).

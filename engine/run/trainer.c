@@ -241,7 +241,7 @@ static enum tp_status predict(struct tp_trainer *trainer, struct tp_epoch_result
 	struct tp_cost_table costs;
 	if (crew->config->clock == TP_CLOCK_VIRTUAL || result->op_count == 0 || result->dropped_records > 0)
 		return TP_OK;
-	TP_TRY(tp_costs_from_records(&trainer->info, result, &costs));
+	TP_TRY(tp_costs_from_records(tp_cost_shape_of(&crew->pipeline), result->ops, result->op_count, &costs));
 	struct tp_sim_summary summary;
 	enum tp_status status = tp_predict_epoch(crew, &costs, &summary);
 	result->predicted_ns = summary.makespan;

@@ -14,16 +14,21 @@ enum { MINIS = 12, MOST_ROUNDS = 50 };
 static const char *const schedules[] = {"gpipe", "pipedream", "timeprest"};
 enum { SCHEDULES = sizeof schedules / sizeof *schedules };
 
-/* Nanoseconds of one epoch with these costs and messages that take no time. */
-static double makespan(const struct tp_trainer *trainer, const struct tp_cost_table *costs)
+static struct tp_pipeline pipeline_of(const struct tp_trainer *trainer)
 {
 	const struct tp_run_info *info = tp_trainer_info(trainer);
-	struct tp_pipeline pipeline = {
+	return (struct tp_pipeline){
 	        .policy = info->policy,
 	        .stages = info->stages,
 	        .micro_batches = info->micro_batches,
 	        .minis = info->minis_per_epoch,
 	};
+}
+
+/* Nanoseconds of one epoch with these costs and messages that take no time. */
+static double makespan(const struct tp_trainer *trainer, const struct tp_cost_table *costs)
+{
+	const struct tp_pipeline pipeline = pipeline_of(trainer);
 	struct tp_sim_summary summary;
 	if (tp_simulate(&pipeline, costs->stage, NULL, NULL, &summary) != TP_OK)
 		bench_fail("simulate");
@@ -44,7 +49,8 @@ static void measure_round(struct contestant *contestant, int round)
 	struct tp_epoch_result result;
 	struct tp_cost_table costs;
 	bench_epoch(contestant->trainer, &result);
-	if (tp_costs_from_records(tp_trainer_info(contestant->trainer), &result, &costs) != TP_OK)
+	const struct tp_pipeline pipeline = pipeline_of(contestant->trainer);
+	if (tp_costs_from_records(tp_cost_shape_of(&pipeline), result.ops, result.op_count, &costs) != TP_OK)
 		bench_fail("costs");
 	contestant->measured[round] = (double)(result.end_ns - result.start_ns);
 	contestant->loaded[round] = makespan(contestant->trainer, &costs);

@@ -1,0 +1,215 @@
+/* Schema 2: a file of schema 1 becomes one, with a copy kept; and what it added reads back as it was given. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "engine/base/memory.h"
+#include "results/queries.h"
+#include "test_store_support.h"
+
+/* --- from schema 1 --------------------------------------------------------------------------------------------------
+ */
+
+static char *read_file(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	assert_non_null(file);
+	char *text = calloc(1, 1 << 17);
+	assert_non_null(text);
+	assert_true(fread(text, 1, (1 << 17) - 1, file) > 0);
+	(void)fclose(file);
+	return text;
+}
+
+/* As a program of that version left it: a run of two stages with a few operations. */
+static void make_version_1(const char *path)
+{
+	char *schema = read_file(TPBENCH_SOURCE_DIR "/results/migrations/0001_initial.sql");
+	sql_execute(path, schema);
+	free(schema);
+	sql_execute(path,
+	            "INSERT INTO schema_meta VALUES (1, 0, '0.0.9');"
+	            "INSERT INTO run VALUES (1, 'old', '', '', 1, 'timeprest', 'mlp', 'synthetic', 'cpu', 'static', "
+	            "'real', 2, 2, 8, 1, 0, 0, 'h', 'c', 0, 0, 0, '', 0);"
+	            "INSERT INTO stage VALUES (1, 0, 0, 2, 'a', 1, 1, 2, ''), (1, 1, 2, 2, 'b', 1, 1, 1, '');"
+	            "INSERT INTO epoch VALUES (1, 1, 1, 8, 0, 100, 1.5, 0.5, NULL, NULL, NULL, NULL, NULL, 0, 0, 0);"
+	            "INSERT INTO operation VALUES (1, 1, 1, 0, 'F', 1, 0, 4, 10, 20, 0, 0, 0, 0, 1, 0), "
+	            "(1, 1, 1, 1, 'B', 1, -1, 8, 20, 60, 0, 0, 0, 0, 1, 0), "
+	            "(1, 1, 1, 2, 'U', 1, -1, 8, 60, 70, 0, 0, 0, 0, 1, 1);"
+	            "INSERT INTO run_end VALUES (1, 'done', '', 0);"
+	            "PRAGMA application_id = 1414545998; PRAGMA user_version = 1");
+	assert_int_equal(TP_STORE_APPLICATION_ID, 1414545998);
+}
+
+static void an_older_file_is_migrated(void **state)
+{
+	(void)state;
+	const char *path = in_folder("old.db"), *copy = in_folder("old.db.v1.bak");
+	make_version_1(path);
+	tp_store_close(open_store(path));
+	assert_int_equal(sql_integer(path, "PRAGMA user_version"), TP_STORE_SCHEMA_VERSION);
+	assert_string_equal(sql_text(path, "SELECT schema_version FROM schema_meta ORDER BY 1"), "1;2");
+	assert_string_equal(sql_text(path, "SELECT kind, start_ns, end_ns, in_place, held_until_ns FROM operation "
+	                                   "ORDER BY record_number"),
+	                    "F|10|20|0|0;B|20|60|0|0;U|60|70|1|0");
+	assert_int_equal(sql_integer(path, "SELECT count(*) FROM pragma_foreign_key_check"), 0);
+	assert_string_equal(sql_text(path, "SELECT compute_ns, backward_ns, backward_count FROM stage_time"),
+	                    "60|40|1");
+	assert_string_equal(sql_text(path, "SELECT state, version_difference_max_count FROM compare"), "done|1");
+	/* The copy is what it was. */
+	assert_int_equal(sql_integer(copy, "PRAGMA user_version"), 1);
+	assert_int_equal(sql_integer(copy, "SELECT count(*) FROM operation"), 3);
+	assert_int_equal(sql_integer(copy, "SELECT count(*) FROM pragma_table_info('operation')"), 16);
+	/* Once is enough. */
+	assert_int_equal(unlink(copy), 0);
+	tp_store_close(open_store(path));
+	assert_int_not_equal(access(copy, F_OK), 0);
+}
+
+/* Without a copy nothing is changed. */
+static void no_copy_no_migration(void **state)
+{
+	(void)state;
+	const char *path = in_folder("kept.db");
+	struct tp_store *store = NULL;
+	make_version_1(path);
+	assert_int_equal(mkdir(in_folder("kept.db.v1.bak"), 0700), 0);
+	assert_fails(tp_store_open(path, &store), TP_ERR_IO);
+	assert_non_null(strstr(tp_detail(), "kept.db.v1.bak"));
+	assert_int_equal(sql_integer(path, "PRAGMA user_version"), 1);
+	assert_int_equal(sql_integer(path, "SELECT count(*) FROM pragma_table_info('operation')"), 16);
+	/* Reading asks for the schema of now. */
+	assert_fails(tp_store_open_readonly(path, &store), TP_ERR_INPUT);
+}
+
+/* --- what it added --------------------------------------------------------------------------------------------------
+ */
+
+static const struct tp_op_record ops[] = {
+        {.end_ns = 10, .mini = 1, .epoch = 1, .micro = 0, .samples = 24, .kind = TP_OP_F, .versions_alive = 1},
+        {.start_ns = 10,
+         .end_ns = 20,
+         .mini = 1,
+         .epoch = 1,
+         .samples = 24,
+         .kind = TP_OP_BX,
+         .versions_alive = 1,
+         .held_until_ns = 9},
+        {.start_ns = 20, .end_ns = 25, .mini = 1, .epoch = 1, .samples = 24, .kind = TP_OP_BW, .versions_alive = 1},
+};
+static const struct tp_read_record reads[] = {
+        {.mini = 2, .version_forward = 0, .version_newest = 1, .lambda = 0.25, .epoch = 1, .micro = 0, .stage = 0},
+        {.mini = 2, .version_forward = 1, .version_newest = 1, .lambda = 1, .epoch = 1, .micro = 1, .stage = 0},
+        {.mini = 1, .version_forward = 0, .version_newest = 0, .lambda = 1, .epoch = 1, .micro = 0, .stage = 1},
+};
+
+static void operations_and_reads_come_back(void **state)
+{
+	(void)state;
+	struct tp_store *store = open_store(in_folder("new.db"));
+	int64_t run_id = begin_sample(store);
+	struct tp_store_epoch epoch = sample_epoch(1);
+	struct tp_stored_epoch stored;
+	epoch.ops = ops;
+	epoch.op_count = 3;
+	epoch.reads = reads;
+	epoch.read_count = 3;
+	epoch.predicted_ns = 1234;
+	assert_ok(tp_store_add_epoch(store, run_id, &epoch));
+	epoch = sample_epoch(2); /* predicts nothing, reads nothing apart */
+	assert_ok(tp_store_add_epoch(store, run_id, &epoch));
+	assert_ok(tp_store_read_epoch(store, run_id, 1, &stored));
+	assert_int_equal(stored.epoch.op_count, 3);
+	assert_memory_equal(stored.ops, ops, sizeof ops);
+	assert_int_equal(stored.epoch.read_count, 3);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(stored.reads[i].version_forward, reads[i].version_forward);
+		assert_int_equal(stored.reads[i].version_newest, reads[i].version_newest);
+		assert_true(stored.reads[i].lambda == reads[i].lambda);
+		assert_int_equal(stored.reads[i].mini, reads[i].mini);
+		assert_int_equal(stored.reads[i].micro, reads[i].micro);
+	}
+	assert_int_equal(stored.epoch.predicted_ns, 1234);
+	tp_stored_epoch_release(&stored);
+	assert_ok(tp_store_read_epoch(store, run_id, 2, &stored));
+	assert_int_equal(stored.epoch.predicted_ns, 0);
+	assert_int_equal(stored.epoch.read_count, 0);
+	tp_stored_epoch_release(&stored);
+	tp_store_close(store);
+}
+
+static void costs_come_back(void **state)
+{
+	(void)state;
+	static const struct tp_store_cost costs[] = {
+	        {0, TP_OP_B, TP_WHOLE, 30}, {0, TP_OP_F, 0, 10},        {0, TP_OP_F, 1, 11},
+	        {0, TP_OP_U, TP_WHOLE, 0},  {1, TP_OP_B, TP_WHOLE, 40},
+	};
+	struct tp_store *store = open_store(in_folder("costs.db"));
+	int64_t run_id = begin_sample(store), without = begin_sample(store), count;
+	struct tp_store_cost *found;
+	assert_ok(tp_store_add_costs(store, run_id, costs, 5));
+	assert_ok(tp_store_read_costs(store, run_id, &found, &count));
+	assert_int_equal(count, 5);
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(found[i].stage, costs[i].stage);
+		assert_int_equal(found[i].kind, costs[i].kind);
+		assert_int_equal(found[i].micro, costs[i].micro);
+		assert_int_equal(found[i].cost_ns, costs[i].cost_ns);
+	}
+	tp_free(found);
+	assert_ok(tp_store_read_costs(store, without, &found, &count));
+	assert_int_equal(count, 0);
+	assert_null(found);
+	assert_fails(tp_store_read_costs(store, 99, &found, &count), TP_ERR_INPUT);
+	tp_store_close(store);
+}
+
+static void emulation_is_stored(void **state)
+{
+	(void)state;
+	static const struct tp_store_link links[] = {{0, 1, 125e6, 50000}, {1, 0, 0, 10}};
+	static const struct tp_store_worker workers[] = {{0, "fast", 1, 0}, {1, "slow", 0.5, 1 << 20}};
+	const char *path = in_folder("emulated.db");
+	struct tp_store *store = open_store(path);
+	struct tp_store_run run = sample_run;
+	int64_t run_id;
+	run.clock = "virtual";
+	run.links = links;
+	run.link_count = 2;
+	run.workers = workers;
+	run.worker_count = 2;
+	assert_ok(tp_store_begin_run(store, &run, &run_id));
+	/* One that was refused before it was planned has no stages. */
+	run = sample_run;
+	run.stages_planned = NULL;
+	assert_ok(tp_store_begin_run(store, &run, &run_id));
+	assert_ok(tp_store_end_run(store, run_id, TP_STORE_FAILED, "refused"));
+	tp_store_close(store);
+	assert_string_equal(sql_text(path,
+	                             "SELECT from_stage, to_stage, CAST(bandwidth_bytes_per_s AS INTEGER), latency_ns "
+	                             "FROM run_link ORDER BY from_stage"),
+	                    "0|1|125000000|50000;1|0|0|10");
+	assert_string_equal(sql_text(path, "SELECT stage, worker, speed_ratio, memory_limit_bytes FROM run_worker"),
+	                    "0|fast|1.0|0;1|slow|0.5|1048576");
+	assert_int_equal(sql_integer(path, "SELECT count(*) FROM stage WHERE run_id = 2"), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(an_older_file_is_migrated),
+	        cmocka_unit_test(no_copy_no_migration),
+	        cmocka_unit_test(operations_and_reads_come_back),
+	        cmocka_unit_test(costs_come_back),
+	        cmocka_unit_test(emulation_is_stored),
+	};
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
