@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "engine/base/memory.h"
+#include "profiler/metrics_internal.h"
 
 const char *tp_idle_cause_text(enum tp_idle_cause cause)
 {
@@ -74,9 +75,11 @@ static void charge_gap(const struct pass *pass, struct tp_stage_metrics *stage, 
 	}
 	int64_t ready = message ? clamp(message->ready_ns, from, to) : from;
 	int64_t arrived = message ? clamp(message->arrived_ns, ready, to) : from;
+	int64_t held = op->held_until_ns > 0 ? clamp(op->held_until_ns, arrived, to) : arrived;
 	stage->idle_ns[TP_IDLE_SENDER] += ready - from;
 	stage->idle_ns[TP_IDLE_MESSAGE] += arrived - ready;
-	stage->idle_ns[TP_IDLE_HOST] += to - arrived;
+	stage->idle_ns[TP_IDLE_STALENESS] += held - arrived;
+	stage->idle_ns[TP_IDLE_HOST] += to - held;
 }
 
 static bool consumes(const struct tp_op_record *op, const struct tp_message_record *message)
@@ -88,7 +91,8 @@ static bool consumes(const struct tp_op_record *op, const struct tp_message_reco
 /* Does an operation of this kind at this stage take a message? */
 static bool needs_message(const struct tp_metrics_input *input, const struct tp_op_record *op)
 {
-	return (op->kind == TP_OP_F && op->stage > 0) || ((op->kind == TP_OP_B || op->kind == TP_OP_BX) && op->stage < input->stages - 1);
+	return (op->kind == TP_OP_F && op->stage > 0) ||
+	       ((op->kind == TP_OP_B || op->kind == TP_OP_BX) && op->stage < input->stages - 1);
 }
 
 /* --- one stage
@@ -200,7 +204,11 @@ static enum tp_status measure(struct pass *pass)
 		compute += stage->compute_ns;
 	}
 	measure_versions(pass);
-	double window = (double)pass->metrics->window_ns * input->stages;
+	TP_TRY(tp_metrics_communication(input, pass->metrics));
+	double window = (double)pass->metrics->window_ns * input->stages, held = 0;
+	for (int32_t s = 0; s < input->stages; s++)
+		held += (double)pass->metrics->stage[s].idle_ns[TP_IDLE_STALENESS];
+	pass->metrics->staleness_idle_total = window > 0 ? held / window : 0;
 	pass->metrics->bubble_idle_total = window > 0 ? (double)bubble / window : 0;
 	pass->metrics->bubble_idle_ideal = compute > 0 ? (double)bubble / (double)compute : 0;
 	return TP_OK;
@@ -210,8 +218,11 @@ enum tp_status tp_metrics_compute(const struct tp_metrics_input *input, struct t
 {
 	*metrics = (struct tp_metrics){0};
 	metrics->stage = tp_alloc_array((size_t)input->stages, sizeof *metrics->stage);
-	if (!metrics->stage)
+	metrics->boundary = tp_alloc_array((size_t)input->stages, sizeof *metrics->boundary);
+	if (!metrics->stage || !metrics->boundary) {
+		tp_metrics_release(metrics);
 		return TP_ERR_NOMEM;
+	}
 	if (input->op_count == 0)
 		return TP_OK;
 	struct pass pass = {.input = input, .metrics = metrics};
@@ -231,5 +242,6 @@ enum tp_status tp_metrics_compute(const struct tp_metrics_input *input, struct t
 void tp_metrics_release(struct tp_metrics *metrics)
 {
 	tp_free(metrics->stage);
+	tp_free(metrics->boundary);
 	*metrics = (struct tp_metrics){0};
 }

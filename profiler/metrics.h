@@ -5,9 +5,9 @@
  * Every idle nanosecond has one cause, and compute + causes = window, exactly.
  *
  * A gap is charged to the operation that follows it: `sender` until the message it consumed was ready, `message` until
- * that had arrived, `host` for the rest. A stage that the in-flight limit holds back waits for the gradient that makes
- * room, so that wait is its sender's. Under a flush a gap between mini-batches is `drain` until the mini-batch before
- * has ended at every stage, then `fill`. */
+ * that had arrived, `staleness` until the staleness bound let it go, `host` for the rest. A stage that the in-flight
+ * limit holds back waits for the gradient that makes room, so that wait is its sender's. Under a flush a gap between
+ * mini-batches is `drain` until the mini-batch before has ended at every stage, then `fill`. */
 #ifndef TP_PROFILER_METRICS_H
 #define TP_PROFILER_METRICS_H
 
@@ -18,12 +18,13 @@
 #include "profiler/records.h"
 
 /* Why a stage was idle. A gap is charged to the operation that follows it. */
-#define TP_IDLE_CAUSE_LIST(X)                                                                                     \
-	X(TP_IDLE_FILL, "fill")       /* before the stage's first operation (of the mini-batch, under a flush) */ \
-	X(TP_IDLE_DRAIN, "drain")     /* after its last */                                                        \
-	X(TP_IDLE_SENDER, "sender")   /* the sender of its input was not ready yet */                             \
-	X(TP_IDLE_MESSAGE, "message") /* its input was on the way */                                              \
-	X(TP_IDLE_HOST, "host")       /* none of these: the engine itself, or the machine */
+#define TP_IDLE_CAUSE_LIST(X)                                                                                         \
+	X(TP_IDLE_FILL, "fill")           /* before the stage's first operation (of the mini-batch, under a flush) */ \
+	X(TP_IDLE_DRAIN, "drain")         /* after its last */                                                        \
+	X(TP_IDLE_SENDER, "sender")       /* the sender of its input was not ready yet */                             \
+	X(TP_IDLE_MESSAGE, "message")     /* its input was on the way */                                              \
+	X(TP_IDLE_STALENESS, "staleness") /* the staleness bound held it back */                                      \
+	X(TP_IDLE_HOST, "host")           /* none of these: the engine itself, or the machine */
 
 enum tp_idle_cause {
 #define TP_IDLE_ENUM(name, text) name,
@@ -53,14 +54,27 @@ struct tp_stage_metrics {
 	int64_t staleness_max;
 	int64_t update_staleness_max; /* live version at U - version read by its B */
 	int64_t mismatch_max;         /* |version B reads - version its F read| */
+	/* Of messages to and from the stage that took time; 0 where all change hands in memory. */
+	int64_t transfer_ns; /* length of the union of [sent, arrived) */
+	int64_t overlap_ns;  /* of that, while the stage computed */
+	int64_t exposed_ns;  /* and while it did not */
+};
+
+/* What went over the boundary between stages s and s + 1. */
+struct tp_boundary_metrics {
+	int64_t down_messages, down_bytes, up_messages, up_bytes;
 };
 
 struct tp_metrics {
 	int64_t window_ns;
-	struct tp_stage_metrics *stage; /* `stages` of them */
-	double bubble_idle_total;       /* sum of bubbles / (stages * window) */
-	double bubble_idle_ideal;       /* sum of bubbles / sum of compute */
-	int64_t version_difference_max; /* v(i) = i - committed when its backward starts at the last stage */
+	struct tp_stage_metrics *stage;       /* `stages` of them */
+	struct tp_boundary_metrics *boundary; /* stages - 1 */
+	bool transfers;                       /* some message took time */
+	double alpha;                         /* sum of overlap / sum of transfer; 0 when there is none */
+	double staleness_idle_total;          /* idle time charged to the staleness bound / (stages * window) */
+	double bubble_idle_total;             /* sum of bubbles / (stages * window) */
+	double bubble_idle_ideal;             /* sum of bubbles / sum of compute */
+	int64_t version_difference_max;       /* v(i) = i - committed when its backward starts at the last stage */
 	double version_difference_mean;
 	int64_t version_chains; /* roots of "updated from the version that B read" */
 };

@@ -68,10 +68,26 @@ static enum tp_status read_epoch(struct tp_store *store, int64_t run_id, int32_t
 /* --- runs
  * ------------------------------------------------------------------------------------------------------------- */
 
+static bool is_one_of(const char *name, const char *const *names)
+{
+	while (*names && strcmp(name, *names) != 0)
+		names++;
+	return *names != NULL;
+}
+
 /* Schedules whose backward covers a mini-batch and that hold W - s of them: those v is predicted for. */
 static bool predictions_hold(const char *schedule)
 {
-	return strcmp(schedule, "timeprest") == 0 || strcmp(schedule, "pipedream") == 0;
+	static const char *const names[] = {"timeprest",   "timeprest-stash", "timeprest-1f1b",  "v-timeprest",
+	                                    "i-timeprest", "pipedream",       "pipedream-vsync", NULL};
+	return is_one_of(schedule, names);
+}
+
+/* Schedules that drain the pipeline with every update. */
+static bool flushes(const char *schedule)
+{
+	static const char *const names[] = {"gpipe", "1f1b", "zb-h1", "sequential", NULL};
+	return is_one_of(schedule, names);
 }
 
 static struct tp_report_schedule *schedule_of(struct tp_report *report, const char *name)
@@ -113,7 +129,9 @@ static enum tp_status take_run(struct tp_store *store, struct tp_report *report,
 	schedule->stages = sqlite3_column_int(row, 1);
 	schedule->micro_batches = sqlite3_column_int(row, 2);
 	schedule->predicted = predictions_hold(name);
-	schedule->flush = !schedule->predicted;
+	schedule->flush = flushes(name);
+	copy_column(row, 11, schedule->clock, sizeof schedule->clock);
+	report->modelled |= strcmp(schedule->clock, "virtual") == 0;
 	struct tp_report_run *run = &schedule->runs[schedule->run_count++];
 	run->run_id = run_id;
 	run->repeat = sqlite3_column_int(row, 3);
@@ -132,7 +150,8 @@ static enum tp_status read_run(struct tp_store *store, struct tp_report *report,
 {
 	static const char sql[] =
 	        "SELECT schedule, stage_count, micro_batch_count, repeat_number, state, model, dataset, device, "
-	        "operation_order, batch_samples, dropped_per_epoch_samples FROM run JOIN run_state USING (run_id) "
+	        "operation_order, batch_samples, dropped_per_epoch_samples, clock FROM run JOIN run_state USING "
+	        "(run_id) "
 	        "WHERE run_id = ?";
 	sqlite3_stmt *statement;
 	if (sqlite3_prepare_v2(tp_store_connection(store), sql, -1, &statement, NULL) != SQLITE_OK)
@@ -158,6 +177,23 @@ static enum tp_status read_pairs(struct tp_store *store, const char *sql, int64_
 		            (const char *)sqlite3_column_text(statement, 1));
 	(void)sqlite3_finalize(statement);
 	return out->failed ? TP_ERR_NOMEM : TP_OK;
+}
+
+/* One of them; "" when there is none. */
+static enum tp_status read_parameter(struct tp_store *store, int64_t run_id, const char *name, char *out, size_t size)
+{
+	sqlite3_stmt *statement;
+	if (sqlite3_prepare_v2(tp_store_connection(store),
+	                       "SELECT value FROM run_parameter WHERE run_id = ? AND name = ?", -1, &statement,
+	                       NULL) != SQLITE_OK ||
+	    sqlite3_bind_int64(statement, 1, run_id) != SQLITE_OK ||
+	    sqlite3_bind_text(statement, 2, name, -1, SQLITE_STATIC) != SQLITE_OK)
+		return query_failed(store);
+	out[0] = '\0';
+	if (sqlite3_step(statement) == SQLITE_ROW)
+		copy_column(statement, 0, out, size);
+	(void)sqlite3_finalize(statement);
+	return TP_OK;
 }
 
 /* --- summaries
@@ -204,10 +240,19 @@ static void summarize_learning(struct tp_report_schedule *schedule)
 	schedule->test_loss /= evaluated ? evaluated : 1;
 }
 
+/* Communication that no computing hides, over all stages. */
+static double exposed(const struct tp_report_schedule *schedule, const struct tp_report_epoch *epoch)
+{
+	double sum = 0;
+	for (int32_t s = 0; s < schedule->stages; s++)
+		sum += (double)epoch->metrics.stage[s].exposed_ns;
+	return sum;
+}
+
 static enum tp_status summarize(struct tp_report_schedule *schedule)
 {
-	enum { WINDOW, RATE, TOTAL, IDEAL, LISTS };
-	int64_t epochs = 0, count = 0, measured = 0;
+	enum { WINDOW, RATE, TOTAL, IDEAL, PREDICTED, DIFFERENCE, ALPHA, EXPOSED, STALENESS, LISTS };
+	int64_t epochs = 0, count = 0, measured = 0, predicted = 0;
 	double difference = 0;
 	for (int32_t r = 0; r < schedule->run_count; r++)
 		epochs += schedule->runs[r].epoch_count;
@@ -224,8 +269,17 @@ static enum tp_status summarize(struct tp_report_schedule *schedule)
 			values[WINDOW * epochs + count] = (double)epoch->window_ns;
 			values[RATE * epochs + count++] = epoch->samples_per_s;
 			add_epoch(schedule, epoch);
+			if (epoch->row.predicted_ns > 0) {
+				double ns = (double)epoch->row.predicted_ns;
+				values[PREDICTED * epochs + predicted] = ns;
+				values[DIFFERENCE * epochs + predicted++] = ((double)epoch->window_ns - ns) / ns;
+			}
 			if (!epoch->has_records)
 				continue;
+			values[ALPHA * epochs + measured] = epoch->metrics.alpha;
+			values[EXPOSED * epochs + measured] = exposed(schedule, epoch);
+			values[STALENESS * epochs + measured] = epoch->metrics.staleness_idle_total;
+			schedule->transfers |= epoch->metrics.transfers;
 			values[TOTAL * epochs + measured] = epoch->metrics.bubble_idle_total;
 			values[IDEAL * epochs + measured++] = epoch->metrics.bubble_idle_ideal;
 			difference += epoch->metrics.version_difference_mean;
@@ -236,6 +290,12 @@ static enum tp_status summarize(struct tp_report_schedule *schedule)
 	schedule->idle_total = tp_statistics_of(values + TOTAL * epochs, measured).median;
 	schedule->idle_ideal = tp_statistics_of(values + IDEAL * epochs, measured).median;
 	schedule->measured_epochs = measured;
+	schedule->predicted_epochs = predicted;
+	schedule->predicted_ns = tp_statistics_of(values + PREDICTED * epochs, predicted).median;
+	schedule->difference = tp_statistics_of(values + DIFFERENCE * epochs, predicted).median;
+	schedule->alpha = tp_statistics_of(values + ALPHA * epochs, measured).median;
+	schedule->exposed_ns = tp_statistics_of(values + EXPOSED * epochs, measured).median;
+	schedule->staleness_idle_total = tp_statistics_of(values + STALENESS * epochs, measured).median;
 	schedule->version_difference_mean = measured ? difference / (double)measured : 0;
 	for (int32_t s = 0; s < schedule->stages; s++) {
 		if (schedule->stage_peak_bytes[s] > schedule->stage_peak_bytes[schedule->fullest_stage])
@@ -264,6 +324,10 @@ static enum tp_status read_all(struct tp_store *store, const char *database_path
 		TP_TRY(summarize(&report->schedules[i]));
 	if (report->run_total == 0)
 		return TP_OK;
+	TP_TRY(read_parameter(store, run_ids[0], "costs", report->costs, sizeof report->costs));
+	TP_TRY(read_parameter(store, run_ids[0], "link", report->link, sizeof report->link));
+	TP_TRY(read_parameter(store, run_ids[0], "cluster", report->cluster, sizeof report->cluster));
+	TP_TRY(read_parameter(store, run_ids[0], "max-staleness", report->max_staleness, sizeof report->max_staleness));
 	TP_TRY(read_pairs(store, "SELECT name, value FROM run_parameter WHERE run_id = ? ORDER BY name", run_ids[0],
 	                  &report->parameters));
 	return read_pairs(store, "SELECT name, value FROM environment WHERE run_id = ? ORDER BY name", run_ids[0],

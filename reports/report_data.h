@@ -30,6 +30,7 @@ struct tp_report_run {
 struct tp_report_schedule {
 	char name[64];
 	int32_t stages, micro_batches;
+	char clock[16]; /* real, virtual */
 	bool predicted; /* the predictions of v hold for it */
 	bool flush;
 	int32_t run_count;
@@ -38,6 +39,12 @@ struct tp_report_schedule {
 	struct tp_statistics window, samples_per_s;
 	int64_t measured_epochs;       /* with records */
 	double idle_total, idle_ideal; /* medians */
+	int64_t predicted_epochs;      /* whose time the virtual clock predicted */
+	double predicted_ns;           /* median */
+	double difference;             /* median of (window - prediction) / prediction */
+	bool transfers;                /* some messages took time: */
+	double alpha, exposed_ns;      /* medians; exposed summed over the stages */
+	double staleness_idle_total;   /* median share of idle/total that the staleness bound caused */
 	int64_t version_difference_max, version_chains;
 	double version_difference_mean;
 	int64_t *versions_alive_max; /* per stage */
@@ -61,7 +68,9 @@ struct tp_report {
 	int64_t dropped_records;
 	uint64_t window_allocations;
 	int32_t unfinished_runs;
-	struct tp_text parameters; /* "name=value" lines of the first run */
+	bool modelled;                                            /* some run went by the virtual clock */
+	char costs[64], link[64], cluster[64], max_staleness[24]; /* of the first run, "" for none */
+	struct tp_text parameters;                                /* "name=value" lines of the first run */
 	struct tp_text environment;
 };
 

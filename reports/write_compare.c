@@ -10,21 +10,46 @@
 static void write_time(const struct tp_report *report, struct tp_text *out)
 {
 	const struct tp_report_schedule *base = &report->schedules[0];
-	tp_text_add(out, "%-12s %2s %2s %6s  %10s %10s %10s  %10s %7s  %10s %10s\n", "time", "W", "N", "epochs",
-	            "epoch ms", "min", "max", "samples/s", "speed", "bubble", "bubble");
-	tp_text_add(out, "%-12s %2s %2s %6s  %10s %10s %10s  %10s %7s  %10s %10s\n", "", "", "", "", "(median)", "", "",
-	            "(median)", "(ratio)", "idle/total", "idle/ideal");
+	tp_text_add(out, "%-15s %3s %3s %6s %9s %9s %9s %10s %7s %9s %7s %10s %10s\n", "time", "W", "N", "epochs",
+	            "epoch ms", "min", "max", "samples/s", "speed", "predicted", "differs", "bubble", "bubble");
+	tp_text_add(out, "%-15s %3s %3s %6s %9s %9s %9s %10s %7s %9s %7s %10s %10s\n", "", "", "", "", "(median)", "",
+	            "", "(median)", "(ratio)", "ms", "by", "idle/total", "idle/ideal");
 	for (int32_t i = 0; i < report->schedule_count; i++) {
 		const struct tp_report_schedule *s = &report->schedules[i];
-		tp_text_add(out, "%-12s %2d %2d %6" PRId64 "  %10.1f %10.1f %10.1f  %10.1f %7.2f", s->name, s->stages,
+		tp_text_add(out, "%-15s %3d %3d %6" PRId64 " %9.1f %9.1f %9.1f %10.1f %7.2f", s->name, s->stages,
 		            s->micro_batches, s->window.count, MS(s->window.median), MS(s->window.min),
 		            MS(s->window.max), s->samples_per_s.median,
 		            base->samples_per_s.median > 0 ? s->samples_per_s.median / base->samples_per_s.median
 		                                           : 0.0);
-		if (s->measured_epochs)
-			tp_text_add(out, "  %9.1f%% %9.1f%%\n", 100 * s->idle_total, 100 * s->idle_ideal);
+		if (s->predicted_epochs)
+			tp_text_add(out, " %9.1f %+6.1f%%", MS(s->predicted_ns), 100 * s->difference);
 		else
-			tp_text_add(out, "  %10s %10s\n", "-", "-");
+			tp_text_add(out, " %9s %7s", "-", "-");
+		if (s->measured_epochs)
+			tp_text_add(out, " %9.1f%% %9.1f%%\n", 100 * s->idle_total, 100 * s->idle_ideal);
+		else
+			tp_text_add(out, " %10s %10s\n", "-", "-");
+	}
+}
+
+/* Only where links are emulated or a bound was set: else there is nothing to say. */
+static void write_waiting(const struct tp_report *report, struct tp_text *out)
+{
+	bool transfers = false, bounded = report->max_staleness[0] && strcmp(report->max_staleness, "0") != 0;
+	for (int32_t i = 0; i < report->schedule_count; i++)
+		transfers |= report->schedules[i].transfers;
+	if (!transfers && !bounded)
+		return;
+	tp_text_add(out, "\n%-15s %10s %12s %18s\n", "waiting", "alpha", "exposed ms", "staleness bound");
+	tp_text_add(out, "%-15s %10s %12s %18s\n", "", "(overlap)", "(all stages)", "(share of W*window)");
+	for (int32_t i = 0; i < report->schedule_count; i++) {
+		const struct tp_report_schedule *s = &report->schedules[i];
+		tp_text_add(out, "%-15s", s->name);
+		if (s->transfers)
+			tp_text_add(out, " %10.3f %12.1f", s->alpha, MS(s->exposed_ns));
+		else
+			tp_text_add(out, " %10s %12s", "-", "-");
+		tp_text_add(out, " %17.1f%%\n", 100 * s->staleness_idle_total);
 	}
 }
 
@@ -48,9 +73,9 @@ static void prediction(const struct tp_report_schedule *s, bool paper, char out[
 
 static void write_versions(const struct tp_report *report, struct tp_text *out)
 {
-	tp_text_add(out, "\n%-12s %5s %6s %6s %6s %7s  %-16s %10s %10s  %s\n", "weights", "v max", "v mean", "v Eq.3",
+	tp_text_add(out, "\n%-15s %5s %6s %6s %6s %7s  %-16s %10s %10s  %s\n", "weights", "v max", "v mean", "v Eq.3",
 	            "v slot", "chains", "versions alive", "peak MiB", "peak MiB", "fullest");
-	tp_text_add(out, "%-12s %5s %6s %6s %6s %7s  %-16s %10s %10s  %s\n", "", "", "", "", "", "", "(by stage)",
+	tp_text_add(out, "%-15s %5s %6s %6s %6s %7s  %-16s %10s %10s  %s\n", "", "", "", "", "", "", "(by stage)",
 	            "(all)", "(fullest)", "stage");
 	for (int32_t i = 0; i < report->schedule_count; i++) {
 		const struct tp_report_schedule *s = &report->schedules[i];
@@ -59,11 +84,11 @@ static void write_versions(const struct tp_report *report, struct tp_text *out)
 		prediction(s, false, exact);
 		if (s->measured_epochs) {
 			list_versions(s, versions, sizeof versions);
-			tp_text_add(out, "%-12s %5" PRId64 " %6.2f %6s %6s %7" PRId64 "  %-16s", s->name,
+			tp_text_add(out, "%-15s %5" PRId64 " %6.2f %6s %6s %7" PRId64 "  %-16s", s->name,
 			            s->version_difference_max, s->version_difference_mean, paper, exact,
 			            s->version_chains, versions);
 		} else {
-			tp_text_add(out, "%-12s %5s %6s %6s %6s %7s  %-16s", s->name, "-", "-", paper, exact, "-", "-");
+			tp_text_add(out, "%-15s %5s %6s %6s %6s %7s  %-16s", s->name, "-", "-", paper, exact, "-", "-");
 		}
 		tp_text_add(out, " %10.1f %10.1f  %d\n", MIB(s->peak_total_bytes),
 		            MIB(s->stage_peak_bytes[s->fullest_stage]), s->fullest_stage);
@@ -72,12 +97,12 @@ static void write_versions(const struct tp_report *report, struct tp_text *out)
 
 static void write_learning(const struct tp_report *report, struct tp_text *out)
 {
-	tp_text_add(out, "\n%-12s %11s %10s %10s %10s\n", "learning", "train loss", "test loss", "top-1 %", "top-5 %");
+	tp_text_add(out, "\n%-15s %11s %10s %10s %10s\n", "learning", "train loss", "test loss", "top-1 %", "top-5 %");
 	for (int32_t i = 0; i < report->schedule_count; i++) {
 		const struct tp_report_schedule *s = &report->schedules[i];
 		if (!s->last)
 			continue;
-		tp_text_add(out, "%-12s %11.4f", s->name, s->last->row.train_loss);
+		tp_text_add(out, "%-15s %11.4f", s->name, s->last->row.train_loss);
 		if (s->evaluated)
 			tp_text_add(out, " %10.4f %10.2f %10.2f\n", s->test_loss, 100 * s->test_top1,
 			            100 * s->test_top5);
@@ -89,10 +114,21 @@ static void write_learning(const struct tp_report *report, struct tp_text *out)
 static void write_footer(const struct tp_report *report, struct tp_text *out)
 {
 	int32_t runs_each = report->schedule_count ? report->schedules[0].run_count : 0;
-	tp_text_add(out,
-	            "\n# %s on %s, %d samples a mini-batch, %s order, device %s\n"
-	            "# times are measured; messages change hands in memory\n",
-	            report->model, report->dataset, report->batch_samples, report->order, report->device);
+	tp_text_add(out, "\n# %s on %s, %d samples a mini-batch, %s order, device %s\n", report->model, report->dataset,
+	            report->batch_samples, report->order, report->device);
+	if (report->modelled)
+		tp_text_add(
+		        out,
+		        "# TIME IS MODELLED, by the virtual clock with costs %s; arithmetic and staleness are real\n",
+		        report->costs[0] ? report->costs : "alone");
+	else
+		tp_text_add(out, "# times are measured; predicted = the virtual clock's epoch with the run's own "
+		                 "median costs\n");
+	if (report->link[0] || report->cluster[0])
+		tp_text_add(out, "# links are emulated:%s%s%s%s\n", report->cluster[0] ? " cluster " : "",
+		            report->cluster, report->link[0] ? " link " : "", report->link);
+	else
+		tp_text_add(out, "# messages change hands in memory\n");
 	tp_text_add(out, "# bubble idle/total = idle time / (W * window); idle/ideal = idle time / compute time\n");
 	tp_text_add(out,
 	            "# v = mini-batch - mini-batches committed when its backward starts at the last stage; Eq. 3 and "
@@ -125,6 +161,7 @@ void tp_report_write_compare(const struct tp_report *report, struct tp_text *out
 	if (report->schedule_count == 0)
 		return;
 	write_time(report, out);
+	write_waiting(report, out);
 	write_versions(report, out);
 	write_learning(report, out);
 	write_footer(report, out);
@@ -134,19 +171,42 @@ void tp_report_write_compare(const struct tp_report *report, struct tp_text *out
 
 static void write_stages(const struct tp_report_schedule *s, const struct tp_report_epoch *epoch, struct tp_text *out)
 {
-	tp_text_add(out, "\n%-9s %9s %9s %9s %9s", "stage, ms", "forward", "backward", "update", "compute");
+	tp_text_add(out, "\n%-9s %8s %8s %8s %8s", "stage, ms", "forward", "backward", "update", "compute");
 	for (int cause = 0; cause < TP_IDLE_CAUSES; cause++)
-		tp_text_add(out, " %8s", tp_idle_cause_text((enum tp_idle_cause)cause));
-	tp_text_add(out, " %9s %8s %9s\n", "window", "received", "MiB");
+		tp_text_add(out, " %9s", tp_idle_cause_text((enum tp_idle_cause)cause));
+	tp_text_add(out, " %8s %8s %8s\n", "window", "received", "MiB");
 	for (int32_t i = 0; i < s->stages; i++) {
 		const struct tp_stage_metrics *m = &epoch->metrics.stage[i];
-		tp_text_add(out, "%-9d %9.1f %9.1f %9.1f %9.1f", i, MS((double)m->forward_ns),
+		tp_text_add(out, "%-9d %8.1f %8.1f %8.1f %8.1f", i, MS((double)m->forward_ns),
 		            MS((double)m->backward_ns), MS((double)m->update_ns), MS((double)m->compute_ns));
 		for (int cause = 0; cause < TP_IDLE_CAUSES; cause++)
-			tp_text_add(out, " %8.1f", MS((double)m->idle_ns[cause]));
-		tp_text_add(out, " %9.1f %8" PRId64 " %9.1f\n", MS((double)epoch->metrics.window_ns),
+			tp_text_add(out, " %9.1f", MS((double)m->idle_ns[cause]));
+		tp_text_add(out, " %8.1f %8" PRId64 " %8.1f\n", MS((double)epoch->metrics.window_ns),
 		            m->received_messages, MIB(m->received_bytes));
 	}
+}
+
+/* What went over the boundaries, beside the paper's volumes: with D the bytes of one micro-batch's activation, 2 N D
+ * naively and (N + 1) D for nF1B (Eq. 17 to 21), for each boundary and mini-batch. */
+static void write_communication(const struct tp_report_schedule *s, const struct tp_report_epoch *epoch,
+                                struct tp_text *out)
+{
+	double naive = 0, nf1b = 0, all = 0, minis = (double)epoch->row.minis;
+	if (s->stages < 2 || epoch->row.minis == 0)
+		return;
+	tp_text_add(out, "\n%-14s %9s %12s %9s %12s   (per mini-batch)\n", "boundary", "down", "KiB", "up", "KiB");
+	for (int32_t b = 0; b + 1 < s->stages; b++) {
+		const struct tp_boundary_metrics *m = &epoch->metrics.boundary[b];
+		double micro = (double)m->down_bytes / minis / s->micro_batches;
+		tp_text_add(out, "%3d - %-8d %9.1f %12.1f %9.1f %12.1f\n", b, b + 1, (double)m->down_messages / minis,
+		            (double)m->down_bytes / minis / 1024, (double)m->up_messages / minis,
+		            (double)m->up_bytes / minis / 1024);
+		naive += 2 * s->micro_batches * micro;
+		nf1b += (s->micro_batches + 1) * micro;
+		all += (double)(m->down_bytes + m->up_bytes) / minis;
+	}
+	tp_text_add(out, "all %.1f KiB; the paper's Eq. 17 to 21: naive %.1f KiB, nF1B %.1f KiB\n", all / 1024,
+	            naive / 1024, nf1b / 1024);
 }
 
 static void write_memory(const struct tp_report_epoch *epoch, struct tp_text *out)
@@ -190,12 +250,15 @@ void tp_report_write_run(const struct tp_report *report, struct tp_text *out)
 			write_epochs(&s->runs[r], out);
 		if (s->last && s->last->has_records)
 			write_stages(s, s->last, out);
+		if (s->last && s->last->has_records)
+			write_communication(s, s->last, out);
 		if (s->last)
 			write_memory(s->last, out);
 		tp_text_add(out, "\n");
 	}
 	if (report->schedule_count) {
 		write_time(report, out);
+		write_waiting(report, out);
 		write_versions(report, out);
 		write_footer(report, out);
 	}

@@ -43,14 +43,29 @@ static json_t *stage_object(const struct tp_report_epoch *epoch, int32_t s)
 	for (int cause = 0; cause < TP_IDLE_CAUSES; cause++)
 		(void)json_object_set_new(idle, tp_idle_cause_text((enum tp_idle_cause)cause),
 		                          json_integer(m->idle_ns[cause]));
-	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:I}", "stage", (int)s,
-	                 "compute_ns", (json_int_t)m->compute_ns, "forward_ns", (json_int_t)m->forward_ns,
+	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I}", "stage",
+	                 (int)s, "compute_ns", (json_int_t)m->compute_ns, "forward_ns", (json_int_t)m->forward_ns,
 	                 "backward_ns", (json_int_t)m->backward_ns, "update_ns", (json_int_t)m->update_ns, "idle_ns",
 	                 idle, "versions_alive_max", (json_int_t)m->versions_alive_max, "received_messages",
 	                 (json_int_t)m->received_messages, "received_bytes", (json_int_t)m->received_bytes,
 	                 "update_staleness_max", (json_int_t)m->update_staleness_max, "mismatch_max",
 	                 (json_int_t)m->mismatch_max, "staleness_mean", m->staleness_mean, "peak_bytes",
-	                 (json_int_t)epoch->stage_peak_bytes[s]);
+	                 (json_int_t)epoch->stage_peak_bytes[s], "transfer_ns", (json_int_t)m->transfer_ns,
+	                 "overlap_ns", (json_int_t)m->overlap_ns, "exposed_ns", (json_int_t)m->exposed_ns);
+}
+
+static json_t *boundaries(const struct tp_report_schedule *schedule, const struct tp_report_epoch *epoch)
+{
+	json_t *array = json_array();
+	for (int32_t b = 0; epoch->has_records && b + 1 < schedule->stages; b++) {
+		const struct tp_boundary_metrics *m = &epoch->metrics.boundary[b];
+		(void)json_array_append_new(array,
+		                            json_pack("{s:i, s:I, s:I, s:I, s:I}", "after_stage", (int)b,
+		                                      "down_messages", (json_int_t)m->down_messages, "down_bytes",
+		                                      (json_int_t)m->down_bytes, "up_messages",
+		                                      (json_int_t)m->up_messages, "up_bytes", (json_int_t)m->up_bytes));
+	}
+	return array;
 }
 
 static json_t *epoch_object(const struct tp_report_schedule *schedule, const struct tp_report_epoch *epoch)
@@ -75,6 +90,13 @@ static json_t *epoch_object(const struct tp_report_schedule *schedule, const str
 	                          optional(known, (double)epoch->metrics.version_difference_max));
 	(void)json_object_set_new(object, "version_difference_mean",
 	                          optional(known, epoch->metrics.version_difference_mean));
+	(void)json_object_set_new(object, "predicted_ns",
+	                          row->predicted_ns > 0 ? json_integer(row->predicted_ns) : json_null());
+	(void)json_object_set_new(object, "alpha_ratio",
+	                          optional(known && epoch->metrics.transfers, epoch->metrics.alpha));
+	(void)json_object_set_new(object, "staleness_idle_total_ratio",
+	                          optional(known, epoch->metrics.staleness_idle_total));
+	(void)json_object_set_new(object, "boundaries", boundaries(schedule, epoch));
 	json_t *stages = json_array();
 	for (int32_t s = 0; known && s < schedule->stages; s++)
 		(void)json_array_append_new(stages, stage_object(epoch, s));
@@ -89,11 +111,11 @@ static void add_runs(const struct tp_report_schedule *schedule, json_t *runs)
 		json_t *epochs = json_array();
 		for (int32_t e = 0; e < run->epoch_count; e++)
 			(void)json_array_append_new(epochs, epoch_object(schedule, &run->epochs[e]));
-		(void)json_array_append_new(runs, json_pack("{s:I, s:s, s:i, s:i, s:i, s:s, s:o}", "run_id",
+		(void)json_array_append_new(runs, json_pack("{s:I, s:s, s:s, s:i, s:i, s:i, s:s, s:o}", "run_id",
 		                                            (json_int_t)run->run_id, "schedule", schedule->name,
-		                                            "stages", (int)schedule->stages, "micro_batches",
-		                                            (int)schedule->micro_batches, "repeat", (int)run->repeat,
-		                                            "state", run->state, "epochs", epochs));
+		                                            "clock", schedule->clock, "stages", (int)schedule->stages,
+		                                            "micro_batches", (int)schedule->micro_batches, "repeat",
+		                                            (int)run->repeat, "state", run->state, "epochs", epochs));
 	}
 }
 
@@ -104,17 +126,22 @@ static json_t *summary_object(const struct tp_report_schedule *s)
 		(void)json_array_append_new(versions, json_integer(s->versions_alive_max[i]));
 		(void)json_array_append_new(peaks, json_integer(s->stage_peak_bytes[i]));
 	}
-	return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:I, s:i, s:o, s:o, s:o}",
-	                 "schedule", s->name, "epochs", (json_int_t)s->window.count, "window_median_ns",
-	                 number(s->window.median), "window_min_ns", number(s->window.min), "window_max_ns",
-	                 number(s->window.max), "window_stdev_ns", number(s->window.stdev), "samples_per_s_median",
-	                 number(s->samples_per_s.median), "idle_total_ratio",
-	                 optional(s->measured_epochs > 0, s->idle_total), "idle_ideal_ratio",
-	                 optional(s->measured_epochs > 0, s->idle_ideal), "version_difference_max",
-	                 (json_int_t)s->version_difference_max, "versions_alive_max", versions, "stage_peak_bytes",
-	                 peaks, "peak_total_bytes", (json_int_t)s->peak_total_bytes, "fullest_stage",
-	                 (int)s->fullest_stage, "test_loss", optional(s->evaluated, s->test_loss), "test_top1_share",
-	                 optional(s->evaluated, s->test_top1), "test_top5_share", optional(s->evaluated, s->test_top5));
+	return json_pack(
+	        "{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:I, s:i, s:o, s:o, s:o, s:o, s:o, "
+	        "s:o, s:o, s:o}",
+	        "schedule", s->name, "epochs", (json_int_t)s->window.count, "window_median_ns",
+	        number(s->window.median), "window_min_ns", number(s->window.min), "window_max_ns",
+	        number(s->window.max), "window_stdev_ns", number(s->window.stdev), "samples_per_s_median",
+	        number(s->samples_per_s.median), "idle_total_ratio", optional(s->measured_epochs > 0, s->idle_total),
+	        "idle_ideal_ratio", optional(s->measured_epochs > 0, s->idle_ideal), "version_difference_max",
+	        (json_int_t)s->version_difference_max, "versions_alive_max", versions, "stage_peak_bytes", peaks,
+	        "peak_total_bytes", (json_int_t)s->peak_total_bytes, "fullest_stage", (int)s->fullest_stage,
+	        "test_loss", optional(s->evaluated, s->test_loss), "test_top1_share",
+	        optional(s->evaluated, s->test_top1), "test_top5_share", optional(s->evaluated, s->test_top5),
+	        "predicted_median_ns", optional(s->predicted_epochs > 0, s->predicted_ns), "difference_ratio",
+	        optional(s->predicted_epochs > 0, s->difference), "alpha_ratio", optional(s->transfers, s->alpha),
+	        "exposed_ns", optional(s->transfers, s->exposed_ns), "staleness_idle_total_ratio",
+	        optional(s->measured_epochs > 0, s->staleness_idle_total));
 }
 
 enum tp_status tp_report_write_json(const struct tp_report *report, struct tp_text *out)

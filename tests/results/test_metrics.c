@@ -117,6 +117,66 @@ static void test_flush(void **state)
 	tp_metrics_release(&metrics);
 }
 
+/* The only message that takes time travels [145, 148): stage 0 waits for it, stage 1 computes meanwhile. */
+static void test_communication(void **state)
+{
+	(void)state;
+	struct tp_metrics metrics;
+	assert_int_equal(tp_metrics_compute(&input, &metrics), TP_OK);
+	assert_true(metrics.transfers);
+	assert_int_equal(metrics.stage[0].transfer_ns, 3);
+	assert_int_equal(metrics.stage[0].overlap_ns, 0);
+	assert_int_equal(metrics.stage[0].exposed_ns, 3);
+	assert_int_equal(metrics.stage[1].transfer_ns, 3);
+	assert_int_equal(metrics.stage[1].overlap_ns, 3);
+	assert_int_equal(metrics.stage[1].exposed_ns, 0);
+	assert_true(metrics.alpha == 0.5);
+	assert_int_equal(metrics.boundary[0].down_messages, 2);
+	assert_int_equal(metrics.boundary[0].up_messages, 2);
+	assert_int_equal(metrics.boundary[0].down_bytes, 16);
+	assert_int_equal(metrics.boundary[0].up_bytes, 16);
+	tp_metrics_release(&metrics);
+}
+
+/* Two messages under way at once count once: [10, 30) and [20, 40) are 30 ns, of which the stage computes 5 + 10. */
+static void test_overlapping_transfers(void **state)
+{
+	(void)state;
+	static const struct tp_op_record computed[] = {OP(0, TP_OP_F, 1, 0, 15, 0, 0, 0),
+	                                               OP(0, TP_OP_F, 2, 25, 35, 0, 0, 0),
+	                                               OP(1, TP_OP_F, 1, 30, 60, 0, 0, 0)};
+	struct tp_message_record travelling[] = {MESSAGE(1, 0, 1, 10, 30), MESSAGE(1, 0, 2, 20, 40)};
+	struct tp_metrics_input both = {
+	        .stages = 2, .ops = computed, .op_count = 3, .messages = travelling, .message_count = 2};
+	struct tp_metrics metrics;
+	assert_int_equal(tp_metrics_compute(&both, &metrics), TP_OK);
+	assert_int_equal(metrics.stage[0].transfer_ns, 30);
+	assert_int_equal(metrics.stage[0].overlap_ns, 15);
+	assert_int_equal(metrics.stage[1].overlap_ns, 10);
+	assert_true(metrics.alpha > 25.0 / 60 - 1e-12 && metrics.alpha < 25.0 / 60 + 1e-12);
+	tp_metrics_release(&metrics);
+	travelling[0].handed_over = travelling[1].handed_over = 1;
+	assert_int_equal(tp_metrics_compute(&both, &metrics), TP_OK);
+	assert_false(metrics.transfers);
+	assert_int_equal(metrics.stage[0].transfer_ns, 0);
+	tp_metrics_release(&metrics);
+}
+
+/* The last stage idles [20, 50); its backward was held until 44. */
+static void test_staleness_bound(void **state)
+{
+	(void)state;
+	struct tp_op_record held[] = {OP(0, TP_OP_F, 1, 0, 20, 0, 0, 0), OP(0, TP_OP_B, 1, 50, 60, 0, 0, 0)};
+	struct tp_metrics_input bounded = {.stages = 1, .ops = held, .op_count = 2};
+	struct tp_metrics metrics;
+	held[1].held_until_ns = 44;
+	assert_int_equal(tp_metrics_compute(&bounded, &metrics), TP_OK);
+	assert_int_equal(metrics.stage[0].idle_ns[TP_IDLE_STALENESS], 24);
+	assert_int_equal(metrics.stage[0].idle_ns[TP_IDLE_HOST], 6);
+	assert_true(metrics.staleness_idle_total == 24.0 / 60);
+	tp_metrics_release(&metrics);
+}
+
 static void test_overlapping_records_are_refused(void **state)
 {
 	(void)state;
@@ -141,8 +201,13 @@ static void test_statistics(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_time),       cmocka_unit_test(test_versions),
-	        cmocka_unit_test(test_flush),      cmocka_unit_test(test_overlapping_records_are_refused),
+	        cmocka_unit_test(test_time),
+	        cmocka_unit_test(test_versions),
+	        cmocka_unit_test(test_flush),
+	        cmocka_unit_test(test_overlapping_records_are_refused),
+	        cmocka_unit_test(test_communication),
+	        cmocka_unit_test(test_overlapping_transfers),
+	        cmocka_unit_test(test_staleness_bound),
 	        cmocka_unit_test(test_statistics),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
