@@ -14,7 +14,7 @@ struct tp_cpu_device {
 };
 
 /* Distinct batch sizes that a pass runs with, the largest first; an operation is built for each. */
-#define TP_CPU_SIZES 64
+#define TP_CPU_SIZES 256
 struct tp_cpu_sizes {
 	int32_t count; /* beyond TP_CPU_SIZES: there are more, which no kernel is built for */
 	int32_t samples[TP_CPU_SIZES];

@@ -58,8 +58,8 @@ static void open_layer(struct graph *graph, int32_t layer, const struct graph_op
 	struct tp_kernel_spec spec = {
 	        .layer = of,
 	        .slicing = options->slicing,
-	        .span = options->backward_whole ? TP_SPAN_MINI : TP_SPAN_RUNS,
-	        .accumulate = !options->backward_whole,
+	        .span = options->span,
+	        .accumulate = options->span != TP_SPAN_MINI,
 	        .input_gradient = true,
 	        .infer_sizes = {options->infer_samples, 0},
 	};
@@ -81,7 +81,8 @@ static void open_layer(struct graph *graph, int32_t layer, const struct graph_op
 	graph->params[layer] = buffer(kernel->params_bytes);
 	graph->dparams[layer] = buffer(kernel->params_bytes);
 	graph->state[layer] = buffer(kernel->state_bytes);
-	graph->saved[layer] = buffer(kernel->saved_bytes);
+	size_t areas = options->span == TP_SPAN_SLICE ? (size_t)options->slicing.count : 1;
+	graph->saved[layer] = buffer(kernel->saved_bytes * areas);
 	import_initial(graph, layer, seed);
 }
 
@@ -92,6 +93,7 @@ void graph_open(struct graph *graph, const struct tp_device_ops *ops, const stru
 	graph->ops = ops;
 	graph->model = model;
 	graph->slicing = options->slicing;
+	graph->span = options->span;
 	graph->value_count = model->layer_count + 1;
 	must(ops->open(&options->device, 0, &graph->device));
 	if (ops->enter_thread)
@@ -141,14 +143,21 @@ static void *at_slice(const struct graph *graph, void *base, int32_t value, int3
 	return (unsigned char *)base + first * graph->descs[value].sample_bytes;
 }
 
+static void *saved_of(const struct graph *graph, int32_t layer, int32_t slice)
+{
+	size_t area = graph->span == TP_SPAN_SLICE && slice != TP_WHOLE ? (size_t)slice : 0;
+	return (unsigned char *)graph->saved[layer] + area * graph->kernels[layer]->saved_bytes;
+}
+
 static struct tp_forward_args forward_args(const struct graph *graph, int32_t layer, int32_t slice)
 {
 	struct tp_forward_args args = {
 	        .slice = slice,
 	        .y = at_slice(graph, graph->values[layer + 1], layer + 1, slice),
 	        .params = graph->params[layer],
+	        .recompute = graph->recompute,
 	        .state = graph->state[layer],
-	        .saved = graph->saved[layer],
+	        .saved = saved_of(graph, layer, slice),
 	        .scratch = graph->scratch,
 	};
 	for (int32_t i = 0; i < graph->model->layers[layer].inputs; i++) {
@@ -179,25 +188,29 @@ void graph_infer(struct graph *graph, int32_t samples)
 	}
 }
 
-static void backward_of_layer(struct graph *graph, int32_t layer, int32_t slice, bool accumulate, bool *written)
+static void backward_of_layer(struct graph *graph, int32_t layer, const struct tp_backward_args *run, bool *written)
 {
 	struct tp_kernel *kernel = graph->kernels[layer];
-	size_t samples = (size_t)tp_slice_size(graph->slicing, slice);
+	int32_t slice = run->first_slice;
+	size_t samples = (size_t)tp_slices_samples(graph->slicing, slice, run->slice_count);
 	int32_t inputs = graph->model->layers[layer].inputs, met = -1;
 	struct tp_backward_args args = {
-	        .first_slice = slice == TP_WHOLE ? 0 : slice,
-	        .slice_count = slice == TP_WHOLE ? graph->slicing.count : 1,
+	        .part = run->part,
+	        .first_slice = slice,
+	        .slice_count = run->slice_count,
 	        .y = at_slice(graph, graph->values[layer + 1], layer + 1, slice),
 	        .dy = at_slice(graph, graph->gradients[layer + 1], layer + 1, slice),
 	        .params = graph->params[layer],
 	        .dparams = graph->dparams[layer],
-	        .accumulate = accumulate,
-	        .saved = graph->saved[layer],
+	        .accumulate = run->accumulate,
+	        .saved = saved_of(graph, layer, slice),
 	        .scratch = graph->scratch,
 	};
 	for (int32_t i = 0; i < inputs; i++) {
 		int32_t value = input_value(graph->model, layer, i);
 		args.x[i] = at_slice(graph, graph->values[value], value, slice);
+		if (run->part == TP_BACKWARD_WEIGHTS)
+			continue;
 		args.dx[i] = at_slice(graph, graph->gradients[value], value, slice);
 		if (written[value]) { /* another reader was here before: the two gradients meet */
 			assert_int_equal(met, -1);
@@ -210,15 +223,26 @@ static void backward_of_layer(struct graph *graph, int32_t layer, int32_t slice,
 		must(kernel->ops->backward(kernel, &args));
 	if (met >= 0) {
 		int32_t value = input_value(graph->model, layer, met);
-		void *gradient = at_slice(graph, graph->gradients[value], value, slice);
-		graph->ops->blend(graph->device, 1, graph->spare_gradient, 1, gradient, gradient,
+		void *sum = at_slice(graph, graph->gradients[value], value, slice);
+		graph->ops->blend(graph->device, 1, sum, 1, graph->spare_gradient, sum,
 		                  samples * graph->descs[value].sample_bytes);
 	}
 }
 
-void graph_backward(struct graph *graph, int32_t slice, bool accumulate)
+void graph_backward_run(struct graph *graph, enum tp_backward_part part, int32_t first_slice, int32_t slice_count,
+                        bool accumulate)
 {
+	const struct tp_backward_args run = {
+	        .part = part, .first_slice = first_slice, .slice_count = slice_count, .accumulate = accumulate};
 	bool written[TP_MODEL_MAX_LAYERS + 1] = {false};
 	for (int32_t layer = graph->model->layer_count - 1; layer >= 0; layer--)
-		backward_of_layer(graph, layer, slice, accumulate, written);
+		backward_of_layer(graph, layer, &run, written);
+}
+
+void graph_backward(struct graph *graph, int32_t slice, bool accumulate)
+{
+	if (slice == TP_WHOLE)
+		graph_backward_run(graph, TP_BACKWARD_BOTH, 0, graph->slicing.count, accumulate);
+	else
+		graph_backward_run(graph, TP_BACKWARD_BOTH, slice, 1, accumulate);
 }

@@ -7,7 +7,8 @@
 
 struct graph_options {
 	struct tp_slicing slicing;
-	bool backward_whole; /* else over each slice, which adds to the gradients */
+	enum tp_span span; /* backwards of less than a mini-batch add to the gradients */
+	bool split;
 	int32_t infer_samples;
 	struct tp_device_options device;
 };
@@ -18,6 +19,8 @@ struct graph {
 	struct tp_device *device;
 	const struct tp_model *model; /* borrowed */
 	struct tp_slicing slicing;
+	enum tp_span span;
+	bool recompute; /* what forwards are told */
 	int32_t value_count;
 	struct tp_kernel *kernels[TP_MODEL_MAX_LAYERS];
 	struct tp_tensor_desc descs[TP_MODEL_MAX_LAYERS + 1];
@@ -26,7 +29,7 @@ struct graph {
 	void *params[TP_MODEL_MAX_LAYERS];
 	void *dparams[TP_MODEL_MAX_LAYERS];
 	void *state[TP_MODEL_MAX_LAYERS];
-	void *saved[TP_MODEL_MAX_LAYERS];
+	void *saved[TP_MODEL_MAX_LAYERS]; /* TP_SPAN_SLICE: one area per slice, one after another */
 	void *scratch;
 	void *spare_gradient; /* of the second and later readers of a value */
 };
@@ -39,8 +42,11 @@ void graph_close(struct graph *graph);
 /* Training forward of one slice or TP_WHOLE, from values[0]. */
 void graph_forward(struct graph *graph, int32_t slice);
 void graph_infer(struct graph *graph, int32_t samples);
-/* From the gradient of the last value to dparams and the gradients of all other values. */
+/* From the gradient of the last value to dparams and the gradients of all other values; of a slice or TP_WHOLE, or of a
+ * run of slices, or one part of it. */
 void graph_backward(struct graph *graph, int32_t slice, bool accumulate);
+void graph_backward_run(struct graph *graph, enum tp_backward_part part, int32_t first_slice, int32_t slice_count,
+                        bool accumulate);
 
 /* The logits, and their gradient. */
 static inline void *graph_output(const struct graph *graph)

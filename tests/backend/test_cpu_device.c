@@ -146,12 +146,57 @@ static void gradients_add_up(void **unused)
 	fill(b, 37, 2);
 	for (int i = 0; i < 37; i++)
 		expected[i] = (double)a[i] + (double)b[i];
-	tp_device_cpu.blend(NULL, 1, a, 1, b, b, sizeof a);
-	compare("sum", b, expected, 37, 1e-6);
+	float sum[37];
 	for (int i = 0; i < 37; i++)
-		expected[i] = 0.25 * (double)a[i] + 0.75 * (double)b[i];
-	tp_device_cpu.blend(NULL, 0.25, a, 0.75, b, a, sizeof a);
-	compare("blend", a, expected, 37, 1e-6);
+		sum[i] = b[i] + a[i];
+	tp_device_cpu.blend(NULL, 1, b, 1, a, b, sizeof a);
+	compare("sum", b, expected, 37, 1e-6);
+	assert_memory_equal(b, sum, sizeof b); /* nothing but the addition rounds */
+}
+
+static void blends_lie_between(void **unused)
+{
+	(void)unused;
+	float a[37], b[37], to[37];
+	double expected[37];
+	fill(a, 37, 1);
+	fill(b, 37, 2);
+	for (int i = 0; i < 37; i++)
+		expected[i] = 0.3 * (double)a[i] + 0.7 * (double)b[i];
+	tp_device_cpu.blend(NULL, 0.3, a, 0.7, b, to, sizeof to);
+	compare("blend", to, expected, 37, 1e-6);
+	tp_device_cpu.blend(NULL, 0.3, a, 0.7, b, a, sizeof a);
+	assert_memory_equal(a, to, sizeof a);
+}
+
+/* With 1024 micro-batches of one sample a run can have any number of samples up to 1024. */
+static void too_many_sizes_of_runs_are_refused(void **unused)
+{
+	(void)unused;
+	const struct tp_device_options options = {.conv = TP_CONV_DIRECT};
+	struct tp_device *device = NULL;
+	struct tp_kernel *kernel = NULL;
+	struct tp_layer layer = {
+	        .kind = TP_LAYER_LINEAR, .name = "head", .inputs = 1, .in_shape = {8, 1, 1}, .out_shape = {4, 1, 1}};
+	struct tp_kernel_spec spec = {
+	        .layer = &layer,
+	        .in = {tp_tensor_plain(layer.in_shape, 4)},
+	        .slicing = {1024, 1024},
+	        .span = TP_SPAN_RUNS,
+	        .accumulate = true,
+	};
+	assert_int_equal(tp_device_cpu.open(&options, 0, &device), TP_OK);
+	assert_int_equal(tp_device_cpu.kernel_new(device, &spec, &kernel), TP_ERR_UNSUPPORTED);
+	assert_non_null(strstr(tp_detail(), "layer head"));
+	assert_non_null(strstr(tp_detail(), "1024 micro-batches"));
+	spec.slicing = (struct tp_slicing){256, 256};
+	assert_int_equal(tp_device_cpu.kernel_new(device, &spec, &kernel), TP_OK);
+	kernel->ops->free(kernel);
+	spec.slicing = (struct tp_slicing){1024, 1024};
+	spec.span = TP_SPAN_SLICE;
+	assert_int_equal(tp_device_cpu.kernel_new(device, &spec, &kernel), TP_OK);
+	kernel->ops->free(kernel);
+	tp_device_cpu.close(device);
 }
 
 static struct tp_model model;
@@ -251,6 +296,8 @@ int main(void)
 	        cmocka_unit_test(sgd_matches_the_reference),
 	        cmocka_unit_test(sgd_in_place_and_out_of_place_agree_to_the_bit),
 	        cmocka_unit_test(gradients_add_up),
+	        cmocka_unit_test(blends_lie_between),
+	        cmocka_unit_test(too_many_sizes_of_runs_are_refused),
 	        cmocka_unit_test(running_out_of_memory_leaks_nothing),
 	        cmocka_unit_test(layers_that_do_not_suit_are_named),
 	        cmocka_unit_test(the_probe_names_the_library),

@@ -188,13 +188,14 @@ static void set_output_gradient(void)
 	tp_free(plain);
 }
 
-static void open_both(struct tp_slicing slicing, bool whole, enum tp_conv_choice conv)
+static void open_spans(struct tp_slicing slicing, enum tp_span span, enum tp_conv_choice conv)
 {
 	static int64_t budget_ns;
 	budget_ns = 0; /* choose by rule */
 	const struct graph_options options = {
 	        .slicing = slicing,
-	        .backward_whole = whole,
+	        .span = span,
+	        .split = span == TP_SPAN_RUNS,
 	        .infer_samples = 3,
 	        .device = {.conv = conv, .choice_budget_ns = &budget_ns},
 	};
@@ -209,6 +210,11 @@ static void open_both(struct tp_slicing slicing, bool whole, enum tp_conv_choice
 	reference.ops->upload(reference.device, x, reference.values[0], count);
 	tp_free(x);
 	poison();
+}
+
+static void open_both(struct tp_slicing slicing, bool whole, enum tp_conv_choice conv)
+{
+	open_spans(slicing, whole ? TP_SPAN_MINI : TP_SPAN_SLICE, conv);
 }
 
 static void close_both(void)
@@ -252,8 +258,38 @@ static void check(struct tp_slicing slicing, bool whole, enum tp_conv_choice con
 	close_both();
 }
 
+/* A backward in runs that end where a bit of `cuts` is set, each in two parts, against the reference's whole one. */
+static void check_runs(struct tp_slicing slicing, uint32_t cuts)
+{
+	double tolerance = tolerance_of(TP_CONV_DIRECT);
+	open_spans(slicing, TP_SPAN_RUNS, TP_CONV_DIRECT);
+	for (int32_t slice = 0; slice < slicing.count; slice++) {
+		graph_forward(&cpu, slice);
+		graph_forward(&reference, slice);
+	}
+	take_over_values();
+	set_output_gradient();
+	graph_backward(&reference, TP_WHOLE, false);
+	for (int part = TP_BACKWARD_INPUT; part <= TP_BACKWARD_WEIGHTS; part++) {
+		for (int32_t first = 0, end = 1; end <= slicing.count; end++) {
+			if (end < slicing.count && !(cuts >> (end - 1) & 1))
+				continue;
+			graph_backward_run(&cpu, (enum tp_backward_part)part, first, end - first, first > 0);
+			first = end;
+		}
+	}
+	for (int32_t value = 0; value < cpu.value_count; value++)
+		compare_value("runs", value, cpu.gradients[value], reference.gradients[value], slicing.batch,
+		              4 * tolerance);
+	for (int32_t layer = 0; layer < model.layer_count; layer++)
+		compare_layer("gradient of runs", layer, cpu.dparams[layer], reference.dparams[layer], 4 * tolerance);
+	close_both();
+}
+
 static void check_all(void)
 {
+	for (uint32_t cuts = 0; cuts < 4; cuts++)
+		check_runs((struct tp_slicing){7, 3}, cuts);
 	static const enum tp_conv_choice convs[] = {TP_CONV_DIRECT, TP_CONV_WINOGRAD};
 	for (size_t i = 0; i < sizeof convs / sizeof convs[0]; i++) {
 		check((struct tp_slicing){4, 1}, true, convs[i]);
@@ -414,6 +450,65 @@ static void uneven_slices_of_a_large_batch_match(void **unused)
 	assert_int_equal(tp_builder_finish(&b), TP_OK);
 	check((struct tp_slicing){50, 3}, true, TP_CONV_AUTO);
 	check((struct tp_slicing){50, 3}, false, TP_CONV_AUTO);
+	for (int32_t cut = 0; cut < 15; cut += 7) /* runs of 16 slices of 3 or 4: dozens of sizes */
+		check_runs((struct tp_slicing){55, 16}, UINT32_C(1) << cut | UINT32_C(1) << (cut + 5) % 15);
+}
+
+/* A slot of one slice saves what one slice needs. */
+static void a_slot_of_a_slice_saves_less(void **unused)
+{
+	(void)unused;
+	struct tp_builder b = begin("saved", (struct tp_shape){3, 8, 8});
+	(void)tp_build_maxpool(&b, "p", tp_build_batchnorm(&b, "n", 0), 2, 2);
+	assert_int_equal(tp_builder_finish(&b), TP_OK);
+	size_t mini[2][2];
+	open_both((struct tp_slicing){8, 4}, true, TP_CONV_DIRECT);
+	for (int layer = 0; layer < 2; layer++) {
+		mini[0][layer] = cpu.kernels[layer]->saved_bytes;
+		mini[1][layer] = reference.kernels[layer]->saved_bytes;
+	}
+	close_both();
+	open_both((struct tp_slicing){8, 4}, false, TP_CONV_DIRECT);
+	for (int layer = 0; layer < 2; layer++) {
+		assert_true(mini[0][layer] > 0);
+		assert_int_equal(4 * cpu.kernels[layer]->saved_bytes, mini[0][layer]);
+		assert_int_equal(4 * reference.kernels[layer]->saved_bytes, mini[1][layer]);
+	}
+	close_both();
+}
+
+/* Running statistics advance once per forward, not in a recomputation, whose values are the same. */
+static void recomputation_leaves_running_statistics(void **unused)
+{
+	(void)unused;
+	struct tp_builder b = begin("again", (struct tp_shape){3, 8, 8});
+	(void)tp_build_relu(&b, tp_build_batchnorm(&b, "n", 0));
+	assert_int_equal(tp_builder_finish(&b), TP_OK);
+	open_both((struct tp_slicing){7, 3}, true, TP_CONV_DIRECT);
+	size_t state_bytes = cpu.kernels[0]->state_bytes, saved_bytes = cpu.kernels[0]->saved_bytes;
+	size_t value_bytes = 7 * cpu.descs[1].sample_bytes;
+	char *initial = buffer(state_bytes), *state = buffer(state_bytes);
+	char *saved = buffer(saved_bytes), *values = buffer(value_bytes);
+	memcpy(initial, cpu.state[0], state_bytes);
+	for (int32_t slice = 0; slice < 3; slice++)
+		graph_forward(&cpu, slice);
+	assert_memory_not_equal(cpu.state[0], initial, state_bytes);
+	memcpy(state, cpu.state[0], state_bytes);
+	memcpy(saved, cpu.saved[0], saved_bytes);
+	memcpy(values, cpu.values[1], value_bytes);
+	memset(cpu.saved[0], 0, saved_bytes);
+	memset(cpu.values[1], 0, value_bytes);
+	cpu.recompute = true;
+	for (int32_t slice = 0; slice < 3; slice++)
+		graph_forward(&cpu, slice);
+	assert_memory_equal(cpu.state[0], state, state_bytes);
+	assert_memory_equal(cpu.saved[0], saved, saved_bytes);
+	assert_memory_equal(cpu.values[1], values, value_bytes);
+	tp_free(initial);
+	tp_free(state);
+	tp_free(saved);
+	tp_free(values);
+	close_both();
 }
 
 /* What the schedules rely on: a mini-batch forwarded in slices is the mini-batch forwarded at once, to the bit. */
@@ -516,6 +611,8 @@ int main(void)
 	        cmocka_unit_test(tiny_images_match),
 	        cmocka_unit_test(vgg_matches),
 	        cmocka_unit_test(uneven_slices_of_a_large_batch_match),
+	        cmocka_unit_test(a_slot_of_a_slice_saves_less),
+	        cmocka_unit_test(recomputation_leaves_running_statistics),
 	        cmocka_unit_test(slices_equal_the_whole_bit_for_bit),
 	        cmocka_unit_test(parameters_survive_import_and_export),
 	        cmocka_unit_test(layouts_do_not_depend_on_batch_or_algorithm),

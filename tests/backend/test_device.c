@@ -60,7 +60,7 @@ static void test_null_device_holds_nothing(void **state)
 	static struct graph graph;
 	const struct tp_device_ops *ops = NULL;
 	const struct tp_model_options model_options = {{3, 32, 32}, 10, 0};
-	const struct graph_options options = {.slicing = {4, 2}, .backward_whole = true, .infer_samples = 4};
+	const struct graph_options options = {.slicing = {4, 2}, .span = TP_SPAN_MINI, .infer_samples = 4};
 	assert_int_equal(tp_device_find("null", &ops), TP_OK);
 	assert_int_equal(tp_model_build("vgg11-bn", &model_options, &model), TP_OK);
 	graph_open(&graph, ops, &model, &options, 1);

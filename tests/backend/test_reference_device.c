@@ -47,7 +47,7 @@ static struct tp_builder begin(struct tp_shape input)
 
 static void open_model(struct tp_slicing slicing, int32_t infer_samples)
 {
-	struct graph_options options = {.slicing = slicing, .backward_whole = true, .infer_samples = infer_samples};
+	struct graph_options options = {.slicing = slicing, .span = TP_SPAN_RUNS, .infer_samples = infer_samples};
 	graph_open(&graph, ops, &model, &options, 1);
 }
 
@@ -174,6 +174,15 @@ static void test_batchnorm_statistics(void **state)
 	graph_forward(&graph, 1); /* 10 14: mean 12, variance 4 biased, 8 unbiased */
 	assert_near(y[4], -2 / sqrt(4 + 1e-5));
 	double mean = 0.9 * 0.4 + 1.2, variance = 0.9 * (0.9 + 0.1 * 20 / 3) + 0.8;
+	assert_near(running[0], mean);
+	assert_near(running[1], variance);
+
+	graph.recompute = true; /* for a backward: the same values, and nothing advances */
+	double first = y[0];
+	((double *)graph_output(&graph))[0] = 0;
+	graph_forward(&graph, 0);
+	graph_forward(&graph, 1);
+	assert_true(y[0] == first);
 	assert_near(running[0], mean);
 	assert_near(running[1], variance);
 
@@ -316,6 +325,19 @@ static void test_slices_agree_with_the_whole(void **state)
 	graph_close(&graph);
 }
 
+static void test_blend(void **state)
+{
+	(void)state;
+	double x[] = {1, -2, 0.1}, y[] = {3, 5, 0.2}, to[3];
+	ops->blend(NULL, 0.25, x, 0.75, y, to, sizeof to);
+	assert_near(to[0], 2.5);
+	assert_near(to[1], 3.25);
+	ops->blend(NULL, 1, x, 1, y, x, sizeof x); /* in place */
+	assert_true(x[0] == 4 && x[1] == 3 && x[2] == 0.1 + 0.2);
+	ops->blend(NULL, 2, x, -1, y, y, sizeof y);
+	assert_true(y[0] == 5 && y[1] == 1);
+}
+
 static void test_nothing_is_allocated_in_a_step(void **state)
 {
 	(void)state;
@@ -345,6 +367,7 @@ int main(void)
 	        cmocka_unit_test(test_loss_counts_ranks),
 	        cmocka_unit_test(test_sgd),
 	        cmocka_unit_test(test_slices_agree_with_the_whole),
+	        cmocka_unit_test(test_blend),
 	        cmocka_unit_test(test_nothing_is_allocated_in_a_step),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
-/* Every operator's gradient on the reference device against central finite differences, over slices and over the whole
- * mini-batch. The scalar that is differentiated is a fixed random weighting of all outputs. */
+/* Every operator's gradient on the reference device against central finite differences, over slices, over the whole
+ * mini-batch, and over runs of slices in two parts. The scalar that is differentiated is a fixed random weighting of
+ * all outputs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -83,22 +84,33 @@ static void poison(void)
 			((double *)graph.dparams[layer])[i] = (double)NAN;
 }
 
-static void run_backward(bool whole)
+static void run_backward(void)
 {
-	int32_t last = graph.value_count - 1;
+	int32_t last = graph.value_count - 1, slices = graph.slicing.count;
 	for (int64_t i = 0; i < elements(last); i++)
 		((double *)graph.gradients[last])[i] = weighting[i];
-	if (whole) {
+	switch (graph.span) {
+	case TP_SPAN_MINI:
 		graph_backward(&graph, TP_WHOLE, false);
-		return;
+		break;
+	case TP_SPAN_SLICE:
+		for (int32_t slice = slices - 1; slice >= 0; slice--)
+			graph_backward(&graph, slice, slice != slices - 1);
+		break;
+	case TP_SPAN_RUNS: /* all but the last slice, and the last */
+		if (slices > 1)
+			graph_backward_run(&graph, TP_BACKWARD_INPUT, 0, slices - 1, false);
+		graph_backward_run(&graph, TP_BACKWARD_INPUT, slices - 1, 1, slices > 1);
+		graph_backward_run(&graph, TP_BACKWARD_WEIGHTS, slices - 1, 1, false);
+		if (slices > 1)
+			graph_backward_run(&graph, TP_BACKWARD_WEIGHTS, 0, slices - 1, true);
+		break;
 	}
-	for (int32_t slice = graph.slicing.count - 1; slice >= 0; slice--)
-		graph_backward(&graph, slice, slice != graph.slicing.count - 1);
 }
 
-static void check_model_in(struct tp_slicing slicing, bool whole)
+static void check_model_in(struct tp_slicing slicing, enum tp_span span)
 {
-	struct graph_options options = {.slicing = slicing, .backward_whole = whole};
+	struct graph_options options = {.slicing = slicing, .span = span, .split = span == TP_SPAN_RUNS};
 	graph_open(&graph, &tp_device_reference, &model, &options, 1);
 	int32_t last = graph.value_count - 1;
 	weighting = tp_alloc((size_t)elements(last) * sizeof(double));
@@ -110,7 +122,7 @@ static void check_model_in(struct tp_slicing slicing, bool whole)
 		          3 + (uint64_t)layer);
 	poison();
 	objective();
-	run_backward(whole);
+	run_backward();
 	check("input", graph.values[0], graph.gradients[0], elements(0));
 	for (int32_t layer = 0; layer < model.layer_count; layer++)
 		check(model.layers[layer].name, graph.params[layer], graph.dparams[layer],
@@ -124,8 +136,9 @@ static void check_model(struct tp_builder *builder)
 	static const struct tp_slicing slicings[] = {{4, 1}, {5, 2}, {5, 3}, {3, 3}};
 	assert_int_equal(tp_builder_finish(builder), TP_OK);
 	for (size_t i = 0; i < sizeof slicings / sizeof slicings[0]; i++) {
-		check_model_in(slicings[i], true);
-		check_model_in(slicings[i], false);
+		check_model_in(slicings[i], TP_SPAN_MINI);
+		check_model_in(slicings[i], TP_SPAN_SLICE);
+		check_model_in(slicings[i], TP_SPAN_RUNS);
 	}
 }
 
