@@ -54,7 +54,7 @@ struct tp_read_record {
 	int64_t mini;            /* 1-based over the run */
 	int64_t version_forward; /* read with weight lambda */
 	int64_t version_newest;  /* read with weight 1 - lambda; equal to version_forward when lambda is 1 */
-	double lambda;           /* in (0, 1] */
+	double lambda;           /* 0 to 1; 0 only where it is too small for a number */
 	int32_t epoch;
 	int32_t micro;
 	int16_t stage;

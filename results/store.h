@@ -18,8 +18,9 @@
 
 struct tp_store;
 
-/* Open for writing; a missing or empty file becomes a new database. WAL, foreign keys, waits for other writers. Runs
- * without an end whose process is gone are given one here: interrupted. */
+/* Open for writing; a missing or empty file becomes a new database, one of an older schema version N is brought to this
+ * one after a copy of it was made, FILE.vN.bak; when either fails it stays as it was. WAL, foreign keys, waits for
+ * other writers. Runs without an end whose process is gone are given one here: interrupted. */
 enum tp_status tp_store_open(const char *path, struct tp_store **store);
 /* Open an existing one for reading only. */
 enum tp_status tp_store_open_readonly(const char *path, struct tp_store **store);

@@ -1,6 +1,9 @@
 #include "results/store_internal.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "engine/base/clock.h"
 #include "engine/base/text.h"
@@ -35,12 +38,61 @@ static enum tp_status check_again(struct tp_store *store, int64_t application_id
 	return TP_OK;
 }
 
+/* All of `from` into a new file `to`. */
+static enum tp_status copy_database(const struct tp_store *store, const char *from, const char *to)
+{
+	sqlite3 *source = NULL, *copy = NULL;
+	int rc = sqlite3_open_v2(from, &source, SQLITE_OPEN_READONLY, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_open_v2(to, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+	if (rc == SQLITE_OK) {
+		sqlite3_backup *backup = sqlite3_backup_init(copy, "main", source, "main");
+		if (backup)
+			(void)sqlite3_backup_step(backup, -1); /* finishing repeats its failure */
+		rc = backup ? sqlite3_backup_finish(backup) : sqlite3_errcode(copy);
+	}
+	int closed = sqlite3_close(copy);
+	(void)sqlite3_close(source);
+	rc = rc == SQLITE_OK ? closed : rc;
+	return rc == SQLITE_OK
+	               ? TP_OK
+	               : tp_fail(TP_ERR_IO, "database '%s': cannot copy it to '%s' before changing its schema: %s",
+	                         store->path, to, sqlite3_errstr(rc));
+}
+
+/* A copy of the file as it is, FILE.vN.bak beside it. Inside the transaction that migrates: so nobody else changes the
+ * file meanwhile, or takes what is migrated already for what it was; SQLite copies by a connection that does not write.
+ * The copy gets its name when it is whole. */
+static enum tp_status back_up(struct tp_store *store, int64_t version)
+{
+	struct tp_text kept = {0}, making = {0};
+	const char *from = sqlite3_db_filename(store->db, "main");
+	tp_text_add(&kept, "%s.v%lld.bak", from, (long long)version);
+	tp_text_add(&making, "%s.part", tp_text_get(&kept));
+	enum tp_status status = kept.failed || making.failed ? TP_ERR_NOMEM : TP_OK;
+	if (status == TP_OK) {
+		(void)unlink(tp_text_get(&making)); /* of a writer that was killed */
+		status = copy_database(store, from, tp_text_get(&making));
+		if (status == TP_OK && rename(tp_text_get(&making), tp_text_get(&kept)) != 0)
+			status = tp_fail(TP_ERR_IO,
+			                 "database '%s': cannot copy it to '%s' before changing its schema: %s",
+			                 store->path, tp_text_get(&kept), strerror(errno));
+		if (status != TP_OK)
+			(void)unlink(tp_text_get(&making));
+	}
+	tp_text_release(&kept);
+	tp_text_release(&making);
+	return status;
+}
+
 static enum tp_status migrate(struct tp_store *store)
 {
 	static const char what[] = "write its schema";
 	int64_t application_id, version;
 	TP_TRY(read_versions(store, &application_id, &version));
 	TP_TRY(check_again(store, application_id, version));
+	if (version > 0 && version < TP_STORE_SCHEMA_VERSION)
+		TP_TRY(back_up(store, version));
 	for (; version < TP_STORE_SCHEMA_VERSION; version++) {
 		TP_TRY(tp_store_execute(store, migrations[version], what));
 		const struct tp_cell row[] = {tp_integer(version + 1), tp_integer(tp_unix_s()),
@@ -53,39 +105,12 @@ static enum tp_status migrate(struct tp_store *store)
 	return tp_store_execute(store, pragmas, what);
 }
 
-/* A copy of the file as it is beside it, FILE.vN.bak, before an older schema is changed. */
-static enum tp_status back_up(struct tp_store *store, int64_t version)
-{
-	static const char what[] = "make a copy before changing its schema";
-	struct tp_text name = {0};
-	sqlite3 *copy = NULL;
-	tp_text_add(&name, "%s%s.v%lld.bak", store->path[0] == '/' ? "" : "./", store->path, (long long)version);
-	if (name.failed)
-		return TP_ERR_NOMEM;
-	int rc = sqlite3_open_v2(tp_text_get(&name), &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
-	sqlite3_backup *backup = rc == SQLITE_OK ? sqlite3_backup_init(copy, "main", store->db, "main") : NULL;
-	if (backup) {
-		(void)sqlite3_backup_step(backup, -1);
-		rc = sqlite3_backup_finish(backup);
-	} else if (rc == SQLITE_OK) {
-		rc = sqlite3_errcode(copy);
-	}
-	enum tp_status status = rc == SQLITE_OK ? TP_OK
-	                                        : tp_fail(TP_ERR_IO, "database '%s': cannot %s, %s: %s", store->path,
-	                                                  what, tp_text_get(&name), sqlite3_errstr(rc));
-	(void)sqlite3_close(copy);
-	tp_text_release(&name);
-	return status;
-}
-
 enum tp_status tp_store_migrate(struct tp_store *store)
 {
 	int64_t application_id, version;
 	TP_TRY(read_versions(store, &application_id, &version));
 	if (application_id == TP_STORE_APPLICATION_ID && version == TP_STORE_SCHEMA_VERSION)
 		return TP_OK;
-	if (application_id == TP_STORE_APPLICATION_ID && version > 0 && version < TP_STORE_SCHEMA_VERSION)
-		TP_TRY(back_up(store, version));
 	TP_TRY(tp_store_begin(store));
 	return tp_store_end(store, migrate(store));
 }

@@ -34,7 +34,7 @@ DROP TABLE operation;
 ALTER TABLE operation_2 RENAME TO operation;
 
 -- What each micro-batch of a backward read, where they may read different versions: version_forward with weight lambda,
--- version_newest with the rest.
+-- version_newest with the rest. lambda falls exponentially with the distance and may be too small for a number: 0.
 CREATE TABLE backward_read (
 	run_id INTEGER NOT NULL,
 	epoch INTEGER NOT NULL,
@@ -44,7 +44,7 @@ CREATE TABLE backward_read (
 	micro_batch INTEGER NOT NULL CHECK (micro_batch >= 0),
 	version_forward INTEGER NOT NULL,
 	version_newest INTEGER NOT NULL,
-	lambda_ratio REAL NOT NULL CHECK (lambda_ratio > 0 AND lambda_ratio <= 1),
+	lambda_ratio REAL NOT NULL CHECK (lambda_ratio BETWEEN 0 AND 1),
 	PRIMARY KEY (run_id, epoch, stage, record_number),
 	FOREIGN KEY (run_id, epoch) REFERENCES epoch,
 	FOREIGN KEY (run_id, stage) REFERENCES stage

@@ -1,11 +1,14 @@
 /* Schema 2: a file of schema 1 becomes one, with a copy kept; and what it added reads back as it was given. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -89,6 +92,96 @@ static void no_copy_no_migration(void **state)
 	assert_fails(tp_store_open_readonly(path, &store), TP_ERR_INPUT);
 }
 
+static void check_still_version_1(const char *path)
+{
+	assert_int_equal(sql_integer(path, "PRAGMA user_version"), 1);
+	assert_string_equal(sql_text(path, "PRAGMA integrity_check"), "ok");
+	assert_int_equal(sql_integer(path, "SELECT count(*) FROM pragma_table_info('operation')"), 16);
+	assert_int_equal(sql_integer(path, "SELECT count(*) FROM operation"), 3);
+	assert_int_equal(sql_integer(path, "SELECT count(*) FROM sqlite_schema WHERE name = 'operation_cost'"), 0);
+	assert_string_equal(sql_text(path, "SELECT state, version_difference_max_count FROM compare"), "done|1");
+}
+
+/* A table of the user's own takes a name that the schema wants, after half of it is made: all of it is undone. */
+static void half_a_migration_is_undone(void **state)
+{
+	(void)state;
+	const char *path = in_folder("half.db");
+	struct tp_store *store = NULL;
+	make_version_1(path);
+	sql_execute(path, "CREATE TABLE prediction (mine)");
+	assert_fails(tp_store_open(path, &store), TP_ERR_INPUT);
+	assert_non_null(strstr(tp_detail(), "prediction"));
+	check_still_version_1(path);
+	assert_int_equal(access(in_folder("half.db.v1.bak.part"), F_OK), -1);
+	/* Out of the way, it goes through; the copy that is kept is the one of now. */
+	sql_execute(path, "ALTER TABLE prediction RENAME TO mine");
+	tp_store_close(open_store(path));
+	assert_int_equal(sql_integer(path, "PRAGMA user_version"), TP_STORE_SCHEMA_VERSION);
+	assert_int_equal(sql_integer(in_folder("half.db.v1.bak"), "SELECT count(*) FROM mine"), 0);
+}
+
+/* No room: for the copy, then for the change itself. */
+static void a_full_disk_leaves_the_file(void **state)
+{
+	(void)state;
+	const char *path = in_folder("small.db");
+	make_version_1(path);
+	struct stat before;
+	assert_int_equal(stat(path, &before), 0);
+	for (int i = 0; i < 2; i++) {
+		/* The copy is as large as the file; the new tables and their pages are beyond that. */
+		rlim_t bytes = (rlim_t)before.st_size - (i == 0 ? 4096 : 0);
+		pid_t child = fork();
+		assert_true(child >= 0);
+		if (child == 0) {
+			struct tp_store *store = NULL;
+			struct rlimit limit = {.rlim_cur = bytes, .rlim_max = bytes};
+			(void)signal(SIGXFSZ, SIG_IGN);
+			if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
+				_exit(2);
+			enum tp_status status = tp_store_open(path, &store);
+			_exit(status == TP_ERR_IO && strstr(tp_detail(), "small.db") ? 0 : 3);
+		}
+		int ended;
+		assert_int_equal(waitpid(child, &ended, 0), child);
+		assert_true(WIFEXITED(ended));
+		assert_int_equal(WEXITSTATUS(ended), 0);
+		check_still_version_1(path);
+		assert_int_equal(access(in_folder("small.db.v1.bak"), F_OK), i == 0 ? -1 : 0);
+		assert_int_equal(access(in_folder("small.db.v1.bak.part"), F_OK), -1);
+	}
+	check_still_version_1(in_folder("small.db.v1.bak"));
+}
+
+/* Those who come together: one migrates, and the copy is of the file before that. */
+static void many_open_an_older_file(void **state)
+{
+	(void)state;
+	enum { WRITERS = 6 };
+	const char *path = in_folder("many.db");
+	pid_t children[WRITERS];
+	make_version_1(path);
+	sql_execute(path, "PRAGMA journal_mode = WAL");
+	for (int i = 0; i < WRITERS; i++) {
+		children[i] = fork();
+		assert_true(children[i] >= 0);
+		if (children[i] == 0) {
+			struct tp_store *store = NULL;
+			enum tp_status status = tp_store_open(path, &store);
+			tp_store_close(store);
+			_exit(status == TP_OK ? 0 : 1);
+		}
+	}
+	for (int i = 0; i < WRITERS; i++) {
+		int ended;
+		assert_int_equal(waitpid(children[i], &ended, 0), children[i]);
+		assert_true(WIFEXITED(ended) && WEXITSTATUS(ended) == 0);
+	}
+	assert_string_equal(sql_text(path, "SELECT schema_version FROM schema_meta ORDER BY 1"), "1;2");
+	check_still_version_1(in_folder("many.db.v1.bak"));
+}
+
 /* --- what it added --------------------------------------------------------------------------------------------------
  */
 
@@ -104,8 +197,10 @@ static const struct tp_op_record ops[] = {
          .held_until_ns = 9},
         {.start_ns = 20, .end_ns = 25, .mini = 1, .epoch = 1, .samples = 24, .kind = TP_OP_BW, .versions_alive = 1},
 };
-static const struct tp_read_record reads[] = {
+enum { READS = 4 };
+static const struct tp_read_record reads[READS] = {
         {.mini = 2, .version_forward = 0, .version_newest = 1, .lambda = 0.25, .epoch = 1, .micro = 0, .stage = 0},
+        {.mini = 3, .version_forward = 0, .version_newest = 2, .lambda = 0, .epoch = 1, .micro = 0, .stage = 0},
         {.mini = 2, .version_forward = 1, .version_newest = 1, .lambda = 1, .epoch = 1, .micro = 1, .stage = 0},
         {.mini = 1, .version_forward = 0, .version_newest = 0, .lambda = 1, .epoch = 1, .micro = 0, .stage = 1},
 };
@@ -120,7 +215,7 @@ static void operations_and_reads_come_back(void **state)
 	epoch.ops = ops;
 	epoch.op_count = 3;
 	epoch.reads = reads;
-	epoch.read_count = 3;
+	epoch.read_count = READS;
 	epoch.predicted_ns = 1234;
 	assert_ok(tp_store_add_epoch(store, run_id, &epoch));
 	epoch = sample_epoch(2); /* predicts nothing, reads nothing apart */
@@ -128,8 +223,8 @@ static void operations_and_reads_come_back(void **state)
 	assert_ok(tp_store_read_epoch(store, run_id, 1, &stored));
 	assert_int_equal(stored.epoch.op_count, 3);
 	assert_memory_equal(stored.ops, ops, sizeof ops);
-	assert_int_equal(stored.epoch.read_count, 3);
-	for (int i = 0; i < 3; i++) {
+	assert_int_equal(stored.epoch.read_count, READS);
+	for (int i = 0; i < READS; i++) {
 		assert_int_equal(stored.reads[i].version_forward, reads[i].version_forward);
 		assert_int_equal(stored.reads[i].version_newest, reads[i].version_newest);
 		assert_true(stored.reads[i].lambda == reads[i].lambda);
@@ -207,6 +302,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(an_older_file_is_migrated),
 	        cmocka_unit_test(no_copy_no_migration),
+	        cmocka_unit_test(half_a_migration_is_undone),
+	        cmocka_unit_test(a_full_disk_leaves_the_file),
+	        cmocka_unit_test(many_open_an_older_file),
 	        cmocka_unit_test(operations_and_reads_come_back),
 	        cmocka_unit_test(costs_come_back),
 	        cmocka_unit_test(emulation_is_stored),
