@@ -37,6 +37,18 @@ static enum tp_status take_memory(struct tp_report_epoch *epoch, const struct tp
 	return TP_OK;
 }
 
+static void measure_volume(const struct tp_report_schedule *schedule, struct tp_report_epoch *epoch)
+{
+	double minis = (double)epoch->row.minis, n = schedule->micro_batches;
+	for (int32_t b = 0; epoch->row.minis > 0 && b + 1 < schedule->stages; b++) {
+		const struct tp_boundary_metrics *boundary = &epoch->metrics.boundary[b];
+		double activation = (double)boundary->down_bytes / minis / n;
+		epoch->sent_bytes += (double)(boundary->down_bytes + boundary->up_bytes) / minis;
+		epoch->naive_bytes += 2 * n * activation;
+		epoch->timeprest_bytes += (n + 1) * activation;
+	}
+}
+
 static enum tp_status read_epoch(struct tp_store *store, int64_t run_id, int32_t number,
                                  const struct tp_report_schedule *schedule, struct tp_report_epoch *epoch)
 {
@@ -58,8 +70,11 @@ static enum tp_status read_epoch(struct tp_store *store, int64_t run_id, int32_t
 	if (status == TP_OK)
 		status = take_memory(epoch, &stored, schedule->stages);
 	epoch->row = *row;
+	if (status == TP_OK)
+		measure_volume(schedule, epoch);
 	epoch->row.ops = NULL;
 	epoch->row.messages = NULL;
+	epoch->row.reads = NULL;
 	epoch->row.memory = NULL;
 	tp_stored_epoch_release(&stored);
 	return status;
@@ -88,6 +103,39 @@ static bool flushes(const char *schedule)
 {
 	static const char *const names[] = {"gpipe", "1f1b", "zb-h1", "sequential", NULL};
 	return is_one_of(schedule, names);
+}
+
+/* An option of a run as recorded; "" when there is none. */
+static enum tp_status read_parameter(struct tp_store *store, int64_t run_id, const char *name, char *out, size_t size)
+{
+	sqlite3_stmt *statement;
+	if (sqlite3_prepare_v2(tp_store_connection(store),
+	                       "SELECT value FROM run_parameter WHERE run_id = ? AND name = ?", -1, &statement,
+	                       NULL) != SQLITE_OK ||
+	    sqlite3_bind_int64(statement, 1, run_id) != SQLITE_OK ||
+	    sqlite3_bind_text(statement, 2, name, -1, SQLITE_STATIC) != SQLITE_OK)
+		return query_failed(store);
+	out[0] = '\0';
+	if (sqlite3_step(statement) == SQLITE_ROW)
+		copy_column(statement, 0, out, size);
+	(void)sqlite3_finalize(statement);
+	return TP_OK;
+}
+
+/* What the recorded options change about a schedule: with other limits in flight, or a bound, v is not as predicted. */
+static enum tp_status take_axes(struct tp_store *store, int64_t run_id, struct tp_report_schedule *schedule)
+{
+	char in_flight[24], max_staleness[24];
+	TP_TRY(read_parameter(store, run_id, "in-flight", in_flight, sizeof in_flight));
+	TP_TRY(read_parameter(store, run_id, "max-staleness", max_staleness, sizeof max_staleness));
+	bool limited = in_flight[0] && strcmp(in_flight, "0") != 0;
+	int64_t w = schedule->stages, n = schedule->micro_batches;
+	schedule->bounded = max_staleness[0] && strcmp(max_staleness, "0") != 0;
+	if (!predictions_hold(schedule->name) || limited || schedule->bounded)
+		return TP_OK;
+	schedule->version_paper = n >= 2 ? (w + n - 2) / n : 0; /* stated for N >= 2 */
+	schedule->version_exact = (w + n) / (n + 1);
+	return TP_OK;
 }
 
 static struct tp_report_schedule *schedule_of(struct tp_report *report, const char *name)
@@ -128,8 +176,8 @@ static enum tp_status take_run(struct tp_store *store, struct tp_report *report,
 	}
 	schedule->stages = sqlite3_column_int(row, 1);
 	schedule->micro_batches = sqlite3_column_int(row, 2);
-	schedule->predicted = predictions_hold(name);
 	schedule->flush = flushes(name);
+	TP_TRY(take_axes(store, run_id, schedule));
 	copy_column(row, 11, schedule->clock, sizeof schedule->clock);
 	report->modelled |= strcmp(schedule->clock, "virtual") == 0;
 	struct tp_report_run *run = &schedule->runs[schedule->run_count++];
@@ -177,23 +225,6 @@ static enum tp_status read_pairs(struct tp_store *store, const char *sql, int64_
 		            (const char *)sqlite3_column_text(statement, 1));
 	(void)sqlite3_finalize(statement);
 	return out->failed ? TP_ERR_NOMEM : TP_OK;
-}
-
-/* One of them; "" when there is none. */
-static enum tp_status read_parameter(struct tp_store *store, int64_t run_id, const char *name, char *out, size_t size)
-{
-	sqlite3_stmt *statement;
-	if (sqlite3_prepare_v2(tp_store_connection(store),
-	                       "SELECT value FROM run_parameter WHERE run_id = ? AND name = ?", -1, &statement,
-	                       NULL) != SQLITE_OK ||
-	    sqlite3_bind_int64(statement, 1, run_id) != SQLITE_OK ||
-	    sqlite3_bind_text(statement, 2, name, -1, SQLITE_STATIC) != SQLITE_OK)
-		return query_failed(store);
-	out[0] = '\0';
-	if (sqlite3_step(statement) == SQLITE_ROW)
-		copy_column(statement, 0, out, size);
-	(void)sqlite3_finalize(statement);
-	return TP_OK;
 }
 
 /* --- summaries
@@ -327,7 +358,6 @@ static enum tp_status read_all(struct tp_store *store, const char *database_path
 	TP_TRY(read_parameter(store, run_ids[0], "costs", report->costs, sizeof report->costs));
 	TP_TRY(read_parameter(store, run_ids[0], "link", report->link, sizeof report->link));
 	TP_TRY(read_parameter(store, run_ids[0], "cluster", report->cluster, sizeof report->cluster));
-	TP_TRY(read_parameter(store, run_ids[0], "max-staleness", report->max_staleness, sizeof report->max_staleness));
 	TP_TRY(read_pairs(store, "SELECT name, value FROM run_parameter WHERE run_id = ? ORDER BY name", run_ids[0],
 	                  &report->parameters));
 	return read_pairs(store, "SELECT name, value FROM environment WHERE run_id = ? ORDER BY name", run_ids[0],

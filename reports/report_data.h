@@ -11,6 +11,9 @@ struct tp_report_epoch {
 	struct tp_store_epoch row; /* its record arrays are gone: NULL */
 	bool has_records;          /* metrics below mean something: operations were recorded, none was lost */
 	struct tp_metrics metrics;
+	/* Of all boundaries, bytes per mini-batch: what went over them, and the paper's volumes (Eq. 17 to 21), naive
+	 * 2 N D and TiMePReSt's (N + 1) D at a boundary with D the bytes of one micro-batch's activation there. */
+	double sent_bytes, naive_bytes, timeprest_bytes;
 	int64_t *stage_peak_bytes;       /* per stage */
 	struct tp_memory_record *memory; /* stages, then the process */
 	int32_t memory_count;
@@ -31,8 +34,9 @@ struct tp_report_schedule {
 	char name[64];
 	int32_t stages, micro_batches;
 	char clock[16]; /* real, virtual */
-	bool predicted; /* the predictions of v hold for it */
 	bool flush;
+	bool bounded;                         /* --max-staleness */
+	int64_t version_paper, version_exact; /* v by Eq. 3 and for ideal slots; 0: they do not hold for it */
 	int32_t run_count;
 	struct tp_report_run *runs;
 	/* Summaries over all epochs of all runs; times in ns. */
@@ -68,9 +72,9 @@ struct tp_report {
 	int64_t dropped_records;
 	uint64_t window_allocations;
 	int32_t unfinished_runs;
-	bool modelled;                                            /* some run went by the virtual clock */
-	char costs[64], link[64], cluster[64], max_staleness[24]; /* of the first run, "" for none */
-	struct tp_text parameters;                                /* "name=value" lines of the first run */
+	bool modelled;                         /* some run went by the virtual clock */
+	char costs[64], link[64], cluster[64]; /* of the first run, "" for none */
+	struct tp_text parameters;             /* "name=value" lines of the first run */
 	struct tp_text environment;
 };
 

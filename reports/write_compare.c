@@ -5,6 +5,7 @@
 #include "reports/report_data.h"
 
 #define MS(ns) ((ns)*1e-6)
+#define KIB(bytes) ((bytes) / 1024.0)
 #define MIB(bytes) ((double)(bytes) / 1048576.0)
 
 static void write_time(const struct tp_report *report, struct tp_text *out)
@@ -35,10 +36,10 @@ static void write_time(const struct tp_report *report, struct tp_text *out)
 /* Only where links are emulated or a bound was set: else there is nothing to say. */
 static void write_waiting(const struct tp_report *report, struct tp_text *out)
 {
-	bool transfers = false, bounded = report->max_staleness[0] && strcmp(report->max_staleness, "0") != 0;
+	bool any = false;
 	for (int32_t i = 0; i < report->schedule_count; i++)
-		transfers |= report->schedules[i].transfers;
-	if (!transfers && !bounded)
+		any |= report->schedules[i].transfers || report->schedules[i].bounded;
+	if (!any)
 		return;
 	tp_text_add(out, "\n%-15s %10s %12s %18s\n", "waiting", "alpha", "exposed ms", "staleness bound");
 	tp_text_add(out, "%-15s %10s %12s %18s\n", "", "(overlap)", "(all stages)", "(share of W*window)");
@@ -49,7 +50,10 @@ static void write_waiting(const struct tp_report *report, struct tp_text *out)
 			tp_text_add(out, " %10.3f %12.1f", s->alpha, MS(s->exposed_ns));
 		else
 			tp_text_add(out, " %10s %12s", "-", "-");
-		tp_text_add(out, " %17.1f%%\n", 100 * s->staleness_idle_total);
+		if (s->bounded && s->measured_epochs)
+			tp_text_add(out, " %17.1f%%\n", 100 * s->staleness_idle_total);
+		else
+			tp_text_add(out, " %18s\n", "-");
 	}
 }
 
@@ -61,14 +65,13 @@ static void list_versions(const struct tp_report_schedule *s, char *out, size_t 
 		used += (size_t)snprintf(out + used, size - used, "%s%" PRId64, i ? "," : "", s->versions_alive_max[i]);
 }
 
-/* A prediction of v, where it holds: the paper's is stated for N >= 2. */
-static void prediction(const struct tp_report_schedule *s, bool paper, char out[24])
+/* A prediction of v, where it holds. */
+static void prediction(int64_t predicted, char out[24])
 {
-	int64_t n = s->micro_batches, w = s->stages;
-	if (!s->predicted || (paper && n < 2))
-		(void)snprintf(out, 24, "-");
+	if (predicted > 0)
+		(void)snprintf(out, 24, "%" PRId64, predicted);
 	else
-		(void)snprintf(out, 24, "%" PRId64, paper ? (w + n - 2) / n : (w + n) / (n + 1));
+		(void)snprintf(out, 24, "-");
 }
 
 static void write_versions(const struct tp_report *report, struct tp_text *out)
@@ -80,8 +83,8 @@ static void write_versions(const struct tp_report *report, struct tp_text *out)
 	for (int32_t i = 0; i < report->schedule_count; i++) {
 		const struct tp_report_schedule *s = &report->schedules[i];
 		char paper[24], exact[24], versions[64] = "-";
-		prediction(s, true, paper);
-		prediction(s, false, exact);
+		prediction(s->version_paper, paper);
+		prediction(s->version_exact, exact);
 		if (s->measured_epochs) {
 			list_versions(s, versions, sizeof versions);
 			tp_text_add(out, "%-15s %5" PRId64 " %6.2f %6s %6s %7" PRId64 "  %-16s", s->name,
@@ -130,9 +133,10 @@ static void write_footer(const struct tp_report *report, struct tp_text *out)
 	else
 		tp_text_add(out, "# messages change hands in memory\n");
 	tp_text_add(out, "# bubble idle/total = idle time / (W * window); idle/ideal = idle time / compute time\n");
-	tp_text_add(out,
-	            "# v = mini-batch - mini-batches committed when its backward starts at the last stage; Eq. 3 and "
-	            "ideal slots are predictions\n");
+	tp_text_add(
+	        out,
+	        "# v = mini-batch - mini-batches committed when its backward starts at the last stage\n"
+	        "# v Eq.3 and v slot are predictions, for ideal slots; - where they do not hold for the schedule\n");
 	if (report->dropped_samples)
 		tp_text_add(out,
 		            "# %" PRId64 " training samples of an epoch are left out (incomplete or beyond "
@@ -174,39 +178,37 @@ static void write_stages(const struct tp_report_schedule *s, const struct tp_rep
 	tp_text_add(out, "\n%-9s %8s %8s %8s %8s", "stage, ms", "forward", "backward", "update", "compute");
 	for (int cause = 0; cause < TP_IDLE_CAUSES; cause++)
 		tp_text_add(out, " %9s", tp_idle_cause_text((enum tp_idle_cause)cause));
-	tp_text_add(out, " %8s %8s %8s\n", "window", "received", "MiB");
+	tp_text_add(out, " %8s\n", "window");
 	for (int32_t i = 0; i < s->stages; i++) {
 		const struct tp_stage_metrics *m = &epoch->metrics.stage[i];
 		tp_text_add(out, "%-9d %8.1f %8.1f %8.1f %8.1f", i, MS((double)m->forward_ns),
 		            MS((double)m->backward_ns), MS((double)m->update_ns), MS((double)m->compute_ns));
 		for (int cause = 0; cause < TP_IDLE_CAUSES; cause++)
 			tp_text_add(out, " %9.1f", MS((double)m->idle_ns[cause]));
-		tp_text_add(out, " %8.1f %8" PRId64 " %8.1f\n", MS((double)epoch->metrics.window_ns),
-		            m->received_messages, MIB(m->received_bytes));
+		tp_text_add(out, " %8.1f\n", MS((double)epoch->metrics.window_ns));
 	}
 }
 
-/* What went over the boundaries, beside the paper's volumes: with D the bytes of one micro-batch's activation, 2 N D
- * naively and (N + 1) D for nF1B (Eq. 17 to 21), for each boundary and mini-batch. */
+/* What went over the boundaries, beside the paper's volumes. */
 static void write_communication(const struct tp_report_schedule *s, const struct tp_report_epoch *epoch,
                                 struct tp_text *out)
 {
-	double naive = 0, nf1b = 0, all = 0, minis = (double)epoch->row.minis;
+	double minis = (double)epoch->row.minis;
 	if (s->stages < 2 || epoch->row.minis == 0)
 		return;
 	tp_text_add(out, "\n%-14s %9s %12s %9s %12s   (per mini-batch)\n", "boundary", "down", "KiB", "up", "KiB");
 	for (int32_t b = 0; b + 1 < s->stages; b++) {
 		const struct tp_boundary_metrics *m = &epoch->metrics.boundary[b];
-		double micro = (double)m->down_bytes / minis / s->micro_batches;
 		tp_text_add(out, "%3d - %-8d %9.1f %12.1f %9.1f %12.1f\n", b, b + 1, (double)m->down_messages / minis,
-		            (double)m->down_bytes / minis / 1024, (double)m->up_messages / minis,
-		            (double)m->up_bytes / minis / 1024);
-		naive += 2 * s->micro_batches * micro;
-		nf1b += (s->micro_batches + 1) * micro;
-		all += (double)(m->down_bytes + m->up_bytes) / minis;
+		            KIB((double)m->down_bytes / minis), (double)m->up_messages / minis,
+		            KIB((double)m->up_bytes / minis));
 	}
-	tp_text_add(out, "all %.1f KiB; the paper's Eq. 17 to 21: naive %.1f KiB, nF1B %.1f KiB\n", all / 1024,
-	            naive / 1024, nf1b / 1024);
+	tp_text_add(
+	        out,
+	        "all: %.1f KiB; the paper's Eq. 17 to 21: naive 2(W-1)N D = %.1f, TiMePReSt (W-1)(N+1)D = %.1f KiB\n",
+	        KIB(epoch->sent_bytes), KIB(epoch->naive_bytes), KIB(epoch->timeprest_bytes));
+	tp_text_add(out,
+	            "D: bytes of one micro-batch's activation, at each boundary its own; the sums take each once\n");
 }
 
 static void write_memory(const struct tp_report_epoch *epoch, struct tp_text *out)

@@ -54,18 +54,30 @@ static json_t *stage_object(const struct tp_report_epoch *epoch, int32_t s)
 	                 "overlap_ns", (json_int_t)m->overlap_ns, "exposed_ns", (json_int_t)m->exposed_ns);
 }
 
-static json_t *boundaries(const struct tp_report_schedule *schedule, const struct tp_report_epoch *epoch)
+/* The sums of an epoch, and what they are for each mini-batch. */
+static json_t *direction(int64_t messages, int64_t bytes, int64_t minis)
 {
-	json_t *array = json_array();
-	for (int32_t b = 0; epoch->has_records && b + 1 < schedule->stages; b++) {
+	return json_pack("{s:I, s:I, s:o, s:o}", "messages", (json_int_t)messages, "bytes", (json_int_t)bytes,
+	                 "messages_per_mini_batch", number((double)messages / (double)minis), "bytes_per_mini_batch",
+	                 number((double)bytes / (double)minis));
+}
+
+/* Beside the paper's volumes, see struct tp_report_epoch. */
+static json_t *communication(const struct tp_report_schedule *schedule, const struct tp_report_epoch *epoch)
+{
+	if (!epoch->has_records || schedule->stages < 2 || epoch->row.minis == 0)
+		return json_null();
+	json_t *boundaries = json_array();
+	for (int32_t b = 0; b + 1 < schedule->stages; b++) {
 		const struct tp_boundary_metrics *m = &epoch->metrics.boundary[b];
-		(void)json_array_append_new(array,
-		                            json_pack("{s:i, s:I, s:I, s:I, s:I}", "after_stage", (int)b,
-		                                      "down_messages", (json_int_t)m->down_messages, "down_bytes",
-		                                      (json_int_t)m->down_bytes, "up_messages",
-		                                      (json_int_t)m->up_messages, "up_bytes", (json_int_t)m->up_bytes));
+		(void)json_array_append_new(boundaries,
+		                            json_pack("{s:i, s:o, s:o}", "after_stage", (int)b, "down",
+		                                      direction(m->down_messages, m->down_bytes, epoch->row.minis),
+		                                      "up", direction(m->up_messages, m->up_bytes, epoch->row.minis)));
 	}
-	return array;
+	return json_pack("{s:o, s:f, s:f, s:f}", "boundaries", boundaries, "bytes_per_mini_batch", epoch->sent_bytes,
+	                 "naive_bytes_per_mini_batch", epoch->naive_bytes, "timeprest_bytes_per_mini_batch",
+	                 epoch->timeprest_bytes);
 }
 
 static json_t *epoch_object(const struct tp_report_schedule *schedule, const struct tp_report_epoch *epoch)
@@ -96,7 +108,7 @@ static json_t *epoch_object(const struct tp_report_schedule *schedule, const str
 	                          optional(known && epoch->metrics.transfers, epoch->metrics.alpha));
 	(void)json_object_set_new(object, "staleness_idle_total_ratio",
 	                          optional(known, epoch->metrics.staleness_idle_total));
-	(void)json_object_set_new(object, "boundaries", boundaries(schedule, epoch));
+	(void)json_object_set_new(object, "communication", communication(schedule, epoch));
 	json_t *stages = json_array();
 	for (int32_t s = 0; known && s < schedule->stages; s++)
 		(void)json_array_append_new(stages, stage_object(epoch, s));
@@ -128,7 +140,7 @@ static json_t *summary_object(const struct tp_report_schedule *s)
 	}
 	return json_pack(
 	        "{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:I, s:i, s:o, s:o, s:o, s:o, s:o, "
-	        "s:o, s:o, s:o}",
+	        "s:o, s:o, s:o, s:o, s:o}",
 	        "schedule", s->name, "epochs", (json_int_t)s->window.count, "window_median_ns",
 	        number(s->window.median), "window_min_ns", number(s->window.min), "window_max_ns",
 	        number(s->window.max), "window_stdev_ns", number(s->window.stdev), "samples_per_s_median",
@@ -141,7 +153,9 @@ static json_t *summary_object(const struct tp_report_schedule *s)
 	        "predicted_median_ns", optional(s->predicted_epochs > 0, s->predicted_ns), "difference_ratio",
 	        optional(s->predicted_epochs > 0, s->difference), "alpha_ratio", optional(s->transfers, s->alpha),
 	        "exposed_ns", optional(s->transfers, s->exposed_ns), "staleness_idle_total_ratio",
-	        optional(s->measured_epochs > 0, s->staleness_idle_total));
+	        optional(s->bounded && s->measured_epochs > 0, s->staleness_idle_total), "version_difference_paper",
+	        s->version_paper > 0 ? json_integer(s->version_paper) : json_null(), "version_difference_exact",
+	        s->version_exact > 0 ? json_integer(s->version_exact) : json_null());
 }
 
 enum tp_status tp_report_write_json(const struct tp_report *report, struct tp_text *out)

@@ -115,7 +115,8 @@ JOIN (SELECT run_id, epoch, window_end_ns - window_start_ns AS window_ns FROM ep
 	USING (run_id, epoch);
 
 -- v(i) = i - mini-batches committed when the (first) backward of i starts at the last stage. The predictions hold for
--- schedules with one backward per mini-batch and W - s mini-batches in flight; the paper states its own for N >= 2.
+-- schedules with one backward per mini-batch and W - s mini-batches in flight, without a bound on staleness; the paper
+-- states its own for N >= 2.
 CREATE VIEW version_difference AS
 SELECT run_id, epoch, mini_batch, mini_batch - version_committed AS version_difference_count,
 	CASE WHEN predicted AND micro_batch_count >= 2
@@ -123,7 +124,9 @@ SELECT run_id, epoch, mini_batch, mini_batch - version_committed AS version_diff
 	CASE WHEN predicted THEN (stage_count + micro_batch_count) / (micro_batch_count + 1) END AS exact_prediction_count
 FROM (SELECT run_id, epoch, mini_batch, min(version_committed) AS version_committed, stage_count, micro_batch_count,
 		schedule IN ('timeprest', 'timeprest-stash', 'timeprest-1f1b', 'i-timeprest', 'v-timeprest', 'pipedream',
-			'pipedream-vsync') AS predicted
+			'pipedream-vsync') AND NOT EXISTS (SELECT 1 FROM run_parameter AS axis
+				WHERE axis.run_id = run.run_id AND name IN ('in-flight', 'max-staleness') AND value <> '0')
+			AS predicted
 	FROM operation JOIN run USING (run_id)
 	WHERE kind IN ('B', 'BX') AND stage = stage_count - 1
 	GROUP BY run_id, epoch, mini_batch);
