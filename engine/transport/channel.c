@@ -35,12 +35,19 @@ static bool put(struct tp_channel *channel, const struct tp_message *message)
 
 enum tp_send tp_channel_send_now(struct tp_channel *channel, const struct tp_message *message)
 {
-	if (!put(channel, message))
-		return TP_SEND_BUSY;
-	atomic_store_explicit(&channel->delivered, atomic_load_explicit(&channel->sent, memory_order_relaxed),
-	                      memory_order_release);
-	tp_waiter_signal(channel->receiver);
-	return TP_SEND_DONE;
+	struct tp_courier *courier = channel->courier;
+	/* A courier that looked at the counters just before must not write back what it saw. */
+	if (courier)
+		tp_courier_lock(courier);
+	bool done = put(channel, message);
+	if (done)
+		atomic_store_explicit(&channel->delivered, atomic_load_explicit(&channel->sent, memory_order_relaxed),
+		                      memory_order_release);
+	if (courier)
+		tp_courier_unlock(courier);
+	if (done)
+		tp_waiter_signal(channel->receiver);
+	return done ? TP_SEND_DONE : TP_SEND_BUSY;
 }
 
 enum tp_send tp_channel_send(struct tp_channel *channel, const struct tp_message *message)
@@ -75,8 +82,13 @@ void tp_channel_pop(struct tp_channel *channel)
 
 void tp_channel_reset(struct tp_channel *channel)
 {
+	/* Both sides rest, the courier may not: it would take the old messages for new ones. */
+	if (channel->courier)
+		tp_courier_lock(channel->courier);
 	atomic_store(&channel->sent, 0);
 	atomic_store(&channel->delivered, 0);
-	channel->link_free_ns = 0;
 	atomic_store(&channel->received, 0);
+	channel->link_free_ns = 0;
+	if (channel->courier)
+		tp_courier_unlock(channel->courier);
 }

@@ -13,7 +13,9 @@ struct tp_courier {
 	int32_t channel_count, capacity;
 	int64_t clock_zero_ns; /* of the run's clock, which messages go by, on the machine's */
 	pthread_t thread;
-	pthread_mutex_t mutex; /* held only around the fields below, and to park */
+	/* Held by the courier while it delivers, so that nobody else moves a channel's counter meanwhile. Taken before
+	 * a waiter's mutex, never after. */
+	pthread_mutex_t mutex;
 	pthread_cond_t changed;
 	bool noticed; /* something was sent since the courier looked */
 	bool ending;
@@ -29,6 +31,10 @@ void tp_courier_release(struct tp_courier *courier);
 void tp_courier_attach(struct tp_courier *courier, struct tp_channel *channel, const struct tp_link *link);
 
 enum tp_status tp_courier_start(struct tp_courier *courier);
+
+/* Keep the courier from delivering: for whoever changes what its channels hold other than by sending. */
+void tp_courier_lock(struct tp_courier *courier);
+void tp_courier_unlock(struct tp_courier *courier);
 
 /* A sender has put something into one of the channels. */
 void tp_courier_notice(struct tp_courier *courier);
