@@ -29,7 +29,8 @@ enum tp_status tp_parse_f64(const char *what, const char *s, double min, double 
 enum tp_status tp_parse_bytes(const char *what, const char *s, int64_t *bytes);
 /* "50us", "1.5ms", "10s", "300ns", "2min" -> nanoseconds; a bare number is refused. */
 enum tp_status tp_parse_duration(const char *what, const char *s, int64_t *ns);
-/* "10gbit", "100mbit", "1.5GB/s" -> bytes per second. */
+/* "10gbit", "100mbit", "1.5GB/s" -> bytes per second. Units bit, kbit, mbit, gbit, tbit, B/s, kB/s, MB/s, GB/s (1000).
+ */
 enum tp_status tp_parse_rate(const char *what, const char *s, double *bytes_per_s);
 /* "50gflops", "1tflops" -> floating-point operations per second. */
 enum tp_status tp_parse_flops(const char *what, const char *s, double *flops_per_s);

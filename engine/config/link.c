@@ -1,6 +1,8 @@
 #include "engine/config/link.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/clock.h"
@@ -46,19 +48,36 @@ enum tp_status tp_link_parse(const char *what, const char *text, struct tp_link 
 	return text[length] == ',' ? tp_link_parse_latency(what, text + length + 1, link) : TP_OK;
 }
 
-void tp_link_text(const struct tp_link *link, struct tp_text *text)
+/* In the largest unit of which it is one or more, with the fewest digits that read back as the same rate. */
+static void add_bandwidth(struct tp_text *text, double bytes_per_s)
 {
 	static const struct {
 		const char *name;
 		double bytes_per_s;
-	} units[] = {{"gbit", 125e6}, {"mbit", 125e3}, {"kbit", 125}};
+	} units[] = {{"tbit", 125e9}, {"gbit", 125e6}, {"mbit", 125e3}, {"kbit", 125}, {"bit", 0.125}, {"B/s", 1}};
+	enum { UNITS = sizeof units / sizeof *units };
 	size_t unit = 0;
-	while (unit < 2 && link->bytes_per_s < units[unit].bytes_per_s)
+	while (unit < UNITS - 2 && bytes_per_s < units[unit].bytes_per_s)
 		unit++;
+	char number[40];
+	for (;;) {
+		for (int digits = 3; digits <= 17; digits++) { /* with less, 100 were 1e+02 */
+			(void)snprintf(number, sizeof number, "%.*g", digits, bytes_per_s / units[unit].bytes_per_s);
+			if (strtod(number, NULL) * units[unit].bytes_per_s == bytes_per_s) {
+				tp_text_add(text, "%s%s", number, units[unit].name);
+				return;
+			}
+		}
+		unit = UNITS - 1; /* no number of that unit gives exactly this rate */
+	}
+}
+
+void tp_link_text(const struct tp_link *link, struct tp_text *text)
+{
 	if (link->bytes_per_s == 0)
 		tp_text_add(text, "inf");
 	else
-		tp_text_add(text, "%.15g%s", link->bytes_per_s / units[unit].bytes_per_s, units[unit].name);
+		add_bandwidth(text, link->bytes_per_s);
 	if (link->latency_ns % 1000 == 0)
 		tp_text_add(text, ",%lldus", (long long)(link->latency_ns / 1000));
 	else
@@ -69,6 +88,7 @@ int64_t tp_link_transfer_ns(const struct tp_link *link, int64_t bytes)
 {
 	if (link->bytes_per_s == 0 || bytes == 0)
 		return 0;
-	double ns = ceil((double)bytes / link->bytes_per_s * 1e9);
+	/* in this order, so that what is a whole number of nanoseconds is not one more */
+	double ns = ceil((double)bytes * 1e9 / link->bytes_per_s);
 	return ns < (double)TRANSFER_MAX_NS ? (int64_t)ns : TRANSFER_MAX_NS;
 }
