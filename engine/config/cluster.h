@@ -7,9 +7,10 @@
  *	link bandwidth=10gbit latency=20us
  *	link from=0 to=1 bandwidth=1gbit latency=50us
  *
- * Workers are stages 0, 1, .. in their order. Speed is relative to the machine whose operations were measured. A link
- * without from and to is that of every boundary, both ways; with them, of one direction, which comes after it. Memory
- * left out is not limited, links left out take no time. */
+ * Workers are stages 0, 1, .. in their order, before the links. Speed is relative to the machine whose operations were
+ * measured. A link without from and to is that of every boundary, both ways, and comes first; with them, of one
+ * direction. Memory left out is not limited, a latency or a link left out takes no time. The last line ends like all
+ * others, which shows that the file is not cut short. */
 #ifndef TP_ENGINE_CONFIG_CLUSTER_H
 #define TP_ENGINE_CONFIG_CLUSTER_H
 

@@ -7,7 +7,7 @@
  *	0,U,-,80
  *
  * One row for every operation of a mini-batch at every stage, in any order; F, B (or BX and BW, when backwards are
- *split) and U; `-` where the operation covers the whole mini-batch. Lines that begin with # are comments. */
+ * split) and U; `-` where the operation covers the whole mini-batch. Lines that begin with # are comments. */
 #ifndef TP_ENGINE_SCHEDULE_COST_FILE_H
 #define TP_ENGINE_SCHEDULE_COST_FILE_H
 

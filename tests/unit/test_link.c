@@ -102,17 +102,17 @@ static void transfers_take_their_time(void **state)
 		int64_t bytes, ns;
 	} cases[] = {
 	        {125e6, 0, 0},
-	        {125e6, 1, 8},                       /* 1gbit */
+	        {125e6, 1, 8}, /* 1gbit */
 	        {125e6, 125, 1000},
-	        {125e6, 602112, 4816896},            /* 48 samples of 64 x 7 x 7 floats */
-	        {12.5e6, 1, 80},                     /* 100mbit */
-	        {1.25e9, 1, 1},                      /* 10gbit: 0.8 ns, rounded up */
-	        {1.25e9, 3, 3},                      /* 2.4 ns */
-	        {125e9, 1, 1},                       /* never nothing */
-	        {1, 3, INT64_C(3000000000)},         /* 8bit */
-	        {125e6, 1000000007, 8000000056},     /* beyond 32 bits */
-	        {3, 1, 333333334},                   /* a third of a second, rounded up */
-	        {0, INT64_MAX, 0},                   /* no limit */
+	        {125e6, 602112, 4816896},                /* 48 samples of 64 x 7 x 7 floats */
+	        {12.5e6, 1, 80},                         /* 100mbit */
+	        {1.25e9, 1, 1},                          /* 10gbit: 0.8 ns, rounded up */
+	        {1.25e9, 3, 3},                          /* 2.4 ns */
+	        {125e9, 1, 1},                           /* never nothing */
+	        {1, 3, INT64_C(3000000000)},             /* 8bit */
+	        {125e6, 1000000007, 8000000056},         /* beyond 32 bits */
+	        {3, 1, 333333334},                       /* a third of a second, rounded up */
+	        {0, INT64_MAX, 0},                       /* no limit */
 	        {1, INT64_MAX, INT64_C(86400000000000)}, /* longest: a day */
 	        {125e6, INT64_MAX, INT64_C(86400000000000)},
 	};
