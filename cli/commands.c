@@ -44,6 +44,21 @@ const struct tp_command tp_commands[] = {
          .takes_word = true,
          .word_option = "schedule",
          .run = tp_command_simulate},
+        {.name = "verify",
+         .summary = "is a schedule, or a list of operations in a file, sound? with what rings, versions, memory?",
+         .usage = "[OPTION]... [SCHEDULE]",
+         .description =
+                 "Replays the schedule's list of operations by its dependencies alone. Checked: every operation once, "
+                 "nothing before what it needs, no standstill with --ring messages between stages, limits in flight, "
+                 "every version read is there and is freed. Told: the smallest rings found that suffice, whether it "
+                 "runs when a sender waits until its message is taken, and what each stage holds at most. A fault is "
+                 "drawn with the lists around it, exit 2.\n"
+                 "--file reads PyTorch's pipelining CSV: a row for each rank, cells such as `0F3`, `1SEND_F3`, `0B0`, "
+                 "`0I0`, `0W0`, `(0F1;1B0)OVERLAP_F_B`; options of the pipeline do not apply to it.",
+         .takes = TP_FOR_VERIFY,
+         .takes_word = true,
+         .word_option = "schedule",
+         .run = tp_command_verify},
         {.name = "theory",
          .summary = "predicted against simulated version difference of nF1B, over ranges",
          .usage = "[OPTION]...",

@@ -77,19 +77,25 @@ static void print_head(const struct plan *plan)
 
 static void print_stages(const struct plan *plan)
 {
-	printf("%5s  %-12.12s %6s %12s %14s %9s %9s %14s %6s %6s  %s\n", "stage", "worker", "blocks", "parameters",
-	       "Mflop/sample F", "in flight", "versions", "slots x sample", "ring F", "ring B", "layers");
+	printf("%5s  %-12.12s %6s %12s %14s %9s %9s %14s %9s %9s  %s\n", "stage", "worker", "blocks", "parameters",
+	       "Mflop/sample F", "in flight", "versions", "slots x sample", "F needs", "B needs", "layers");
 	for (int32_t s = 0; s < plan->info->stages; s++) {
 		const struct tp_stage_info *stage = tp_trainer_stage(plan->trainer, s);
-		char slots[32];
+		char slots[32], rings[2][32];
+		(void)snprintf(rings[0], sizeof rings[0], "%" PRId64 " of %" PRId64, stage->least_forward,
+		               stage->ring_forward);
+		(void)snprintf(rings[1], sizeof rings[1], "%" PRId64 " of %" PRId64, stage->least_backward,
+		               stage->ring_backward);
 		(void)snprintf(slots, sizeof slots, "%" PRId32 " x %" PRId32, stage->slots, stage->slot_samples);
 		printf("%5" PRId32 "  %-12.12s %6" PRId32 " %12" PRId64 " %14.2f %9" PRId32 " %9" PRId32
-		       " %14s %6" PRId64 " %6" PRId64 "  %s\n",
+		       " %14s %9s %9s  %s\n",
 		       s, plan->emulation->cluster.worker_count ? plan->emulation->cluster.workers[s].name : "this",
 		       stage->block_count, stage->parameters, (double)stage->forward_flops_per_sample * 1e-6,
-		       stage->in_flight_limit, stage->version_buffers, slots, stage->ring_forward, stage->ring_backward,
-		       stage->blocks);
+		       stage->in_flight_limit, stage->version_buffers, slots, rings[0], rings[1], stage->blocks);
 	}
+	printf("verified; needs: of the messages that a queue holds, those that suffice; %s\n",
+	       plan->info->rendezvous ? "would run under rendezvous sends, too"
+	                              : "would stand still under rendezvous sends");
 }
 
 static void print_memory(const struct plan *plan)
@@ -175,12 +181,13 @@ static json_t *stage_json(const struct plan *plan, int32_t s)
 		json_object_set_new(memory, tp_mem_kind_text((enum tp_mem_kind)kind),
 		                    json_integer(stage->memory->reserved_bytes[kind]));
 	return json_pack(
-	        "{s:i, s:s, s:i, s:I, s:I, s:i, s:i, s:i, s:i, s:I, s:I, s:o, s:I, s:I}", "stage", (int)s, "layers",
+	        "{s:i, s:s, s:i, s:I, s:I, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:o, s:I, s:I}", "stage", (int)s, "layers",
 	        stage->blocks, "blocks", (int)stage->block_count, "parameters", (json_int_t)stage->parameters,
 	        "forward_flops_per_sample", (json_int_t)stage->forward_flops_per_sample, "in_flight_mini_batches",
 	        (int)stage->in_flight_limit, "slots", (int)stage->slots, "slot_samples", (int)stage->slot_samples,
 	        "version_buffers", (int)stage->version_buffers, "ring_forward", (json_int_t)stage->ring_forward,
-	        "ring_backward", (json_int_t)stage->ring_backward, "reserved_bytes", memory, "reserved_total_bytes",
+	        "ring_backward", (json_int_t)stage->ring_backward, "ring_forward_least",
+	        (json_int_t)stage->least_forward, "ring_backward_least", (json_int_t)stage->least_backward, "reserved_bytes", memory, "reserved_total_bytes",
 	        (json_int_t)reserved_total(stage), "busy_ns", (json_int_t)plan->forecast.busy[s]);
 }
 
@@ -201,12 +208,12 @@ static enum tp_status print_json(const struct plan *plan)
 		                                (json_int_t)traffic.up_messages, "up_bytes",
 		                                (json_int_t)traffic.up_bytes));
 	}
-	json_t *root = json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:o, s:o, s:f, s:f, s:s, s:I, s:I, s:f}",
+	json_t *root = json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:b, s:o, s:o, s:f, s:f, s:s, s:I, s:I, s:f}",
 	                         "schedule", plan->info->policy->name, "model", config->model, "device", config->device,
 	                         "stages", (int)plan->info->stages, "micro_batches", (int)plan->info->micro_batches,
 	                         "batch_samples", (int)config->batch, "mini_batches_per_epoch",
 	                         (json_int_t)plan->info->minis_per_epoch, "dropped_samples",
-	                         (json_int_t)plan->info->dropped_samples, "per_stage", stages,
+	                         (json_int_t)plan->info->dropped_samples, "rendezvous", plan->info->rendezvous, "per_stage", stages,
 	                         "per_boundary_and_mini_batch", boundaries, "paper_naive_bytes", naive,
 	                         "paper_nf1b_bytes", nf1b, "costs", config->costs[0] ? config->costs : "alone",
 	                         "predicted_epoch_ns", (json_int_t)plan->forecast.makespan, "version_difference_max",

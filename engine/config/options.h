@@ -25,6 +25,8 @@ struct tp_options {
 	char note[256];
 	enum tp_simulate_format format;
 	bool ops; /* of simulate: with all operations */
+	char schedule_file[TP_CONFIG_PATH_BYTES]; /* of verify; "" for a policy's own list */
+	int32_t ring;                             /* of verify: messages per boundary and direction; 0: any number */
 	enum tp_theory_format theory_format;
 	char stage_range[32], micro_range[32]; /* of theory */
 	char message[32];                      /* bytes of a micro-batch between stages; "" for the model's */

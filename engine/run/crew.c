@@ -133,6 +133,24 @@ static enum tp_status make_workers(struct tp_crew *crew)
 	return tp_board_init(&crew->board, first->tags_in_flight, first->stamps_in_flight);
 }
 
+/* Nothing starts before the verifier has passed it, with the rings that it will have. */
+static enum tp_status prove(struct tp_crew *crew)
+{
+	int32_t stages = crew->pipeline.stages;
+	int64_t *forward = tp_alloc_array((size_t)stages, sizeof *forward);
+	int64_t *backward = tp_alloc_array((size_t)stages, sizeof *backward);
+	for (int32_t b = 0; forward && backward && b + 1 < stages; b++) {
+		forward[b] = crew->workers[b + 1].activations.mask + 1;
+		backward[b] = crew->workers[b].gradients.mask + 1;
+	}
+	enum tp_status status = TP_ERR_NOMEM;
+	if (forward && backward)
+		status = tp_soundness_require(&crew->pipeline, forward, backward, &crew->soundness);
+	tp_free(forward);
+	tp_free(backward);
+	return status;
+}
+
 enum tp_status tp_crew_init(struct tp_crew *crew, struct tp_plan *plan, const struct tp_run_config *config,
                             const struct tp_dataset *dataset, struct tp_run_control *control)
 {
@@ -160,6 +178,7 @@ enum tp_status tp_crew_init(struct tp_crew *crew, struct tp_plan *plan, const st
 		TP_TRY(tp_slot_plan_init(&crew->plan, &crew->pipeline));
 	TP_TRY(make_stages(crew, plan));
 	TP_TRY(make_workers(crew));
+	TP_TRY(prove(crew));
 	return make_links(crew, &plan->emulation);
 }
 
@@ -172,6 +191,7 @@ void tp_crew_release(struct tp_crew *crew)
 	if (crew->board.stamps.tags)
 		tp_board_release(&crew->board);
 	tp_slot_plan_release(&crew->plan);
+	tp_verify_release(&crew->soundness);
 	tp_sample_order_release(&crew->order);
 	(void)pthread_mutex_destroy(&crew->failure_mutex);
 	*crew = (struct tp_crew){0};

@@ -32,6 +32,7 @@ struct tp_stage_info {
 	int32_t slot_samples;
 	int32_t version_buffers;               /* versions of its weights that it can hold */
 	int64_t ring_forward, ring_backward;   /* messages that its queues from upstream and downstream hold; 0: none */
+	int64_t least_forward, least_backward; /* what would suffice for these queues */
 	int64_t output_sample_bytes;           /* what it sends downstream for each sample */
 	const struct tp_memory_record *memory; /* reserved_bytes is what the plan set aside; owned by the trainer */
 	char blocks[256];                      /* names of its layers, shortened */
@@ -46,6 +47,7 @@ struct tp_run_info {
 	int32_t micro_batches; /* N in effect: 1 where the forward unit is the mini-batch */
 	int64_t minis_per_epoch;
 	int64_t dropped_samples;  /* of each epoch: the incomplete last mini-batch, or beyond --mini-batches */
+	bool rendezvous;          /* the schedule would run when a sender waits until its message is taken */
 	int64_t rss_before_bytes; /* resident memory of the process before the plan (the data set was open) */
 	const char *not_loaded;   /* --partial: one line for each tensor that was not loaded, "" when all were */
 };

@@ -7,6 +7,7 @@
 #include "engine/config/run_config.h"
 #include "engine/data/dataset.h"
 #include "engine/run/emulation.h"
+#include "engine/run/soundness.h"
 #include "engine/run/stage.h"
 #include "engine/run/trainer.h"
 #include "engine/schedule/slot_plan.h"
@@ -48,6 +49,7 @@ struct tp_crew {
 	struct tp_board board;
 	struct tp_slot_plan plan; /* static order only */
 	bool static_order;
+	struct tp_verify_report soundness; /* the verifier's, of this plan and these rings */
 	const struct tp_emulation *emulation;
 	struct tp_courier courier; /* real clock with links only */
 	int64_t clock_zero_ns;

@@ -46,7 +46,7 @@ static void note_stuck(const struct tp_replay *replay, const struct tp_verify_li
 {
 	const struct tp_listing *listing = replay->listing;
 	struct tp_text token = {0};
-	bool by_ring, limited = limits->ring_forward > 0 || limits->ring_backward > 0, full = false;
+	bool by_ring, limited = limits->ring_forward || limits->ring_backward, full = false;
 	int32_t rank = stuck_rank(replay, &by_ring);
 	for (int32_t r = 0; r < listing->ranks && limited; r++) { /* then a ring is what it comes from */
 		if (replay->offered[r] >= 0 && !full) {
@@ -57,11 +57,12 @@ static void note_stuck(const struct tp_replay *replay, const struct tp_verify_li
 	int64_t index = by_ring ? replay->offered[rank] : listing->first[rank] + replay->position[rank];
 	const struct tp_listed *item = &listing->items[index];
 	tp_listed_token(listing, item, &token);
-	if (by_ring)
+	int32_t boundary;
+	int direction;
+	if (by_ring && tp_replay_sends(listing, item, &boundary, &direction))
 		tp_verify_fault(listing, report, TP_FAULT_RING, rank, index,
 		                "stage %d stands still after %s: its message finds no place in a ring of %lld",
-		                item->stage, tp_text_get(&token),
-		                (long long)(item->kind == TP_OP_F ? limits->ring_forward : limits->ring_backward));
+		                item->stage, tp_text_get(&token), (long long)replay->capacity[direction][boundary]);
 	else
 		tp_verify_fault(listing, report, TP_FAULT_STUCK, rank, index,
 		                "stage %d waits for ever before %s: what it needs comes later, or never", item->stage,
@@ -75,11 +76,17 @@ static enum tp_status play(const struct tp_listing *listing, const struct tp_ver
                            struct tp_verify_report *report)
 {
 	struct tp_replay replay;
-	int64_t forward = limits->ring_forward > 0 ? limits->ring_forward : TP_REPLAY_UNLIMITED;
-	int64_t backward = limits->ring_backward > 0 ? limits->ring_backward : TP_REPLAY_UNLIMITED;
-	TP_TRY(tp_replay_init(&replay, listing, forward, backward));
+	TP_TRY(tp_replay_init(&replay, listing, TP_REPLAY_UNLIMITED, TP_REPLAY_UNLIMITED));
+	for (int32_t b = 0; b + 1 < listing->stages; b++) {
+		if (limits->ring_forward)
+			replay.capacity[0][b] = limits->ring_forward[b];
+		if (limits->ring_backward)
+			replay.capacity[1][b] = limits->ring_backward[b];
+	}
 	if (!tp_replay_run(&replay))
 		note_stuck(&replay, limits, report);
+	for (int32_t r = 0; r < listing->ranks; r++)
+		report->makespan = replay.free_at[r] > report->makespan ? replay.free_at[r] : report->makespan;
 	tp_replay_release(&replay);
 	return TP_OK;
 }

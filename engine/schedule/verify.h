@@ -17,7 +17,7 @@ enum tp_fault {
 };
 
 struct tp_verify_limits {
-	int64_t ring_forward, ring_backward; /* messages that wait at a boundary at most; 0: any number */
+	const int64_t *ring_forward, *ring_backward; /* messages that wait at most, per boundary; NULL: any number */
 	const int64_t *mini_limit;           /* in flight, per stage; NULL: none */
 	const int64_t *micro_limit;
 	const int32_t *version_limit; /* versions kept, per stage; NULL: none */
@@ -35,6 +35,7 @@ struct tp_verify_report {
 	int64_t rendezvous_step;                     /* where it stands still, if it does */
 	int64_t *ring_forward, *ring_backward;       /* per boundary: the smallest rings found that suffice, together */
 	int64_t *minis_in_flight, *micros_in_flight; /* per stage, at most */
+	int64_t makespan; /* slots */
 	int32_t *versions;                           /* per stage: needed at once at most; 0 when not known */
 };
 
