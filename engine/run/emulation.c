@@ -3,6 +3,9 @@
 #include "engine/base/memory.h"
 #include "engine/config/link.h"
 
+/* A little less than INT64_MAX, which rounding may not pass. */
+#define TIME_MAX_NS 9.2e18
+
 static enum tp_status check_workers(const struct tp_emulation *emulation, const struct tp_run_config *config)
 {
 	const struct tp_cluster *cluster = &emulation->cluster;
@@ -93,4 +96,34 @@ void tp_emulation_scale(const struct tp_emulation *emulation, struct tp_cost_tab
 {
 	for (int32_t s = 0; s < emulation->cluster.worker_count; s++)
 		tp_cost_table_scale(costs, s, emulation->cluster.workers[s].speed);
+}
+
+/* Nanoseconds of a mini-batch's messages in one direction. */
+static double messages_ns(const struct tp_link_cost *cost, int32_t count)
+{
+	double sum = (double)cost->latency * count;
+	for (int32_t j = 0; j < count; j++)
+		sum += (double)cost->transfer[j];
+	return sum;
+}
+
+enum tp_status tp_emulation_check_time(const struct tp_emulation *emulation, const struct tp_cost_table *costs,
+                                       double minis)
+{
+	const struct tp_cost_shape *shape = &costs->shape;
+	double mini_ns = 0;
+	for (int64_t i = 0; i < tp_cost_value_count(shape); i++)
+		mini_ns += (double)costs->values[i];
+	for (int32_t s = 0; s < shape->stages; s++)
+		mini_ns += (double)costs->stage[s].update;
+	for (int32_t b = 0; emulation->boundaries && b + 1 < shape->stages; b++) {
+		mini_ns += messages_ns(&emulation->boundaries[b].downstream, shape->forwards_per_mini);
+		mini_ns += messages_ns(&emulation->boundaries[b].upstream, shape->backwards_per_mini);
+	}
+	if (mini_ns * minis < TIME_MAX_NS)
+		return TP_OK;
+	return tp_fail(TP_ERR_INPUT,
+	               "--costs, --link: expected operations and messages that take at most 292 years in all, found "
+	               "%.3g s for each of %.0f mini-batches",
+	               mini_ns * 1e-9, minis);
 }

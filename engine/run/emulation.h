@@ -35,4 +35,9 @@ double tp_emulation_speed(const struct tp_emulation *emulation, int32_t stage);
 /* Divide measured costs by the workers' speeds. */
 void tp_emulation_scale(const struct tp_emulation *emulation, struct tp_cost_table *costs);
 
+/* Once costs are scaled and messages sized: TP_ERR_INPUT when the operations and messages of `minis` mini-batches, one
+ * after the other, would take longer than a time can hold (292 years). */
+enum tp_status tp_emulation_check_time(const struct tp_emulation *emulation, const struct tp_cost_table *costs,
+                                       double minis);
+
 #endif

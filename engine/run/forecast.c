@@ -78,6 +78,7 @@ enum tp_status tp_forecast_init(struct tp_forecast *forecast, const struct tp_fo
 	TP_TRY(tp_emulation_init(&forecast->emulation, config, forecast->pipeline.stages));
 	TP_TRY(take_costs(forecast, request));
 	TP_TRY(size_messages(forecast, request));
+	TP_TRY(tp_emulation_check_time(&forecast->emulation, &forecast->costs, (double)forecast->pipeline.minis));
 	forecast->replays = config->order == TP_ORDER_STATIC;
 	return forecast->replays ? tp_slot_plan_init(&forecast->plan, &forecast->pipeline) : TP_OK;
 }

@@ -107,7 +107,8 @@ static enum tp_status obtain_costs(struct tp_trainer *trainer, const struct tp_c
 	TP_TRY(tp_costs_obtain(&request, measured));
 	TP_TRY(tp_cost_table_copy(scaled, measured, measured->shape));
 	tp_emulation_scale(&trainer->plan.emulation, scaled);
-	return TP_OK;
+	double epochs = crew->config->epochs > 0 ? crew->config->epochs : 1;
+	return tp_emulation_check_time(&trainer->plan.emulation, scaled, epochs * (double)crew->pipeline.minis);
 }
 
 static enum tp_status build(struct tp_trainer *trainer, const struct tp_run_config *config,

@@ -13,6 +13,8 @@
 
 /* Longer lines are none of ours. */
 enum { LINE_BYTES = 256, FIELDS = 4 };
+/* A longer path is shown by its end, so that the rest of an error has room. */
+enum { SHOWN_PATH_BYTES = 200, NAME_BYTES = 320 };
 
 struct reader {
 	const char *path;
@@ -22,6 +24,12 @@ struct reader {
 	struct tp_cost_table *table;
 	bool *seen; /* by place in `values`, then the updates */
 };
+
+static const char *shown(const char *path)
+{
+	size_t length = strlen(path);
+	return length > SHOWN_PATH_BYTES ? path + length - SHOWN_PATH_BYTES : path;
+}
 
 static enum tp_status fail_at(const struct reader *reader, const char *field, const char *expected, const char *found)
 {
@@ -35,12 +43,17 @@ static enum tp_status next_line(struct reader *reader, bool *more)
 	*more = fgets(reader->line, sizeof reader->line, reader->file) != NULL;
 	if (!*more)
 		return ferror(reader->file)
-		               ? tp_fail(TP_ERR_IO, "%s: cannot be read: %s", reader->path, strerror(errno))
+		               ? tp_fail(TP_ERR_INPUT, "%s: cannot be read: %s", reader->path, strerror(errno))
 		               : TP_OK;
 	reader->line_number++;
-	size_t length = strcspn(reader->line, "\r\n");
+	size_t length = strcspn(reader->line, "\n");
 	if (reader->line[length] == '\0' && !feof(reader->file))
 		return fail_at(reader, "line", "at most 254 characters, and no NUL", reader->line);
+	/* A number that lost its last digits is a number too. */
+	if (reader->line[length] == '\0')
+		return fail_at(reader, "line", "an end of line, the file is cut short", reader->line);
+	if (length > 0 && reader->line[length - 1] == '\r')
+		length--;
 	reader->line[length] = '\0';
 	return TP_OK;
 }
@@ -99,16 +112,16 @@ static enum tp_status find_kind(const struct reader *reader, const char *text, e
 }
 
 /* What names the field in an error of the number parsers. */
-static const char *field_name(const struct reader *reader, const char *field, char name[320])
+static const char *field_name(const struct reader *reader, const char *field, char name[NAME_BYTES])
 {
-	(void)snprintf(name, 320, "%.200s: line %d: %s", reader->path, reader->line_number, field);
+	(void)snprintf(name, NAME_BYTES, "%s: line %d: %s", reader->path, reader->line_number, field);
 	return name;
 }
 
 static enum tp_status read_micro(const struct reader *reader, const char *text, enum tp_op_kind kind, int64_t *micro)
 {
 	int32_t entries = tp_cost_entries(&reader->table->shape, kind);
-	char name[320];
+	char name[NAME_BYTES];
 	*micro = 0;
 	if (strcmp(text, "-") == 0)
 		return entries == 1 ? TP_OK
@@ -120,11 +133,15 @@ static enum tp_status read_micro(const struct reader *reader, const char *text, 
 static enum tp_status read_row(struct reader *reader)
 {
 	const struct tp_cost_shape *shape = &reader->table->shape;
-	char *fields[FIELDS] = {NULL}, name[320];
+	char *fields[FIELDS] = {NULL}, name[NAME_BYTES];
 	enum tp_op_kind kind = TP_OP_F;
 	int64_t stage = 0, micro = 0, cost = 0;
 	TP_TRY(split(reader, fields));
-	TP_TRY(tp_parse_i64(field_name(reader, "stage", name), fields[0], 0, shape->stages - 1, &stage));
+	TP_TRY(tp_parse_i64(field_name(reader, "stage", name), fields[0], 0, INT32_MAX, &stage));
+	if (stage >= shape->stages)
+		return tp_fail(TP_ERR_INPUT,
+		               "%s: line %d: stage: expected costs for the %d stages of the run, found stage %s",
+		               reader->path, reader->line_number, shape->stages, fields[0]);
 	TP_TRY(find_kind(reader, fields[1], &kind));
 	TP_TRY(read_micro(reader, fields[2], kind, &micro));
 	TP_TRY(tp_parse_i64(field_name(reader, "cost_ns", name), fields[3], kind == TP_OP_U ? 0 : 1, TP_COST_MAX_NS,
@@ -174,15 +191,15 @@ static enum tp_status read_rows(struct reader *reader)
 
 enum tp_status tp_cost_file_read(const char *path, struct tp_cost_shape shape, struct tp_cost_table *table)
 {
-	struct reader reader = {.path = path, .table = table};
+	struct reader reader = {.path = shown(path), .table = table};
 	TP_TRY(tp_cost_table_init(table, shape));
 	reader.seen = tp_alloc_array((size_t)(tp_cost_value_count(&shape) + shape.stages), sizeof *reader.seen);
 	reader.file = fopen(path, "r");
 	enum tp_status status = TP_ERR_NOMEM;
 	if (!reader.file)
 		status = tp_fail(TP_ERR_INPUT,
-		                 "--costs %s: expected alone, loaded, flops, uniform:F,B, run:ID or a file: %s", path,
-		                 strerror(errno));
+		                 "--costs %s: expected alone, loaded, flops, uniform:F,B, run:ID or a file: %s",
+		                 reader.path, strerror(errno));
 	else if (reader.seen)
 		status = read_rows(&reader);
 	if (reader.file)
@@ -215,8 +232,10 @@ enum tp_status tp_cost_file_write(const char *path, const struct tp_cost_table *
 {
 	struct tp_text temporary = {0};
 	tp_text_add(&temporary, "%s.%ld.tmp", path, (long)getpid());
-	if (temporary.failed)
+	if (temporary.failed) {
+		tp_text_release(&temporary);
 		return TP_ERR_NOMEM;
+	}
 	FILE *file = fopen(tp_text_get(&temporary), "w");
 	bool failed = !file;
 	if (file) {
@@ -225,7 +244,8 @@ enum tp_status tp_cost_file_write(const char *path, const struct tp_cost_table *
 		failed = fclose(file) != 0 || failed;
 		failed = failed || rename(tp_text_get(&temporary), path) != 0;
 	}
-	enum tp_status status = failed ? tp_fail(TP_ERR_IO, "%s: cannot be written: %s", path, strerror(errno)) : TP_OK;
+	enum tp_status status =
+	        failed ? tp_fail(TP_ERR_IO, "%s: cannot be written: %s", shown(path), strerror(errno)) : TP_OK;
 	if (failed && file)
 		(void)unlink(tp_text_get(&temporary));
 	tp_text_release(&temporary);

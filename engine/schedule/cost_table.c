@@ -135,8 +135,7 @@ static enum tp_status parse_uniform(const char *spec, int64_t ns[3])
 		if (length == 0 || length >= sizeof one)
 			return tp_fail(TP_ERR_INPUT,
 			               "--costs uniform: expected durations of forward, backward and, if need be, "
-			               "update, like "
-			               "1ms,2ms or 1ms,2ms,100us, found '%s'",
+			               "update, like 1ms,2ms or 1ms,2ms,100us, found '%s'",
 			               spec);
 		memcpy(one, rest, length);
 		one[length] = '\0';
@@ -161,10 +160,17 @@ enum tp_status tp_cost_table_uniform(struct tp_cost_table *table, struct tp_cost
                                      const char *spec)
 {
 	int64_t ns[3] = {0};
+	*table = (struct tp_cost_table){0};
 	TP_TRY(parse_uniform(spec, ns));
-	TP_TRY(tp_cost_table_init(table, shape));
+	/* an hour times the most micro-batches is far from overflow */
 	int64_t forward = ns[0] * (micro_batches / shape.forwards_per_mini);
 	int64_t backward = ns[1] * (micro_batches / shape.backwards_per_mini);
+	if (forward > TP_COST_MAX_NS || backward > TP_COST_MAX_NS)
+		return tp_fail(TP_ERR_INPUT,
+		               "--costs uniform: expected operations of at most an hour, found '%s' for each of %d "
+		               "micro-batches",
+		               spec, micro_batches);
+	TP_TRY(tp_cost_table_init(table, shape));
 	for (int32_t s = 0; s < shape.stages; s++) {
 		for (int32_t j = 0; j < shape.forwards_per_mini; j++)
 			*tp_cost_entry(table, s, TP_OP_F, j) = forward;

@@ -36,7 +36,7 @@ int64_t tp_cost_value_count(const struct tp_cost_shape *shape);
 /* The cost of an operation; `micro` may be TP_WHOLE, which is entry 0. The entry must exist. */
 int64_t *tp_cost_entry(const struct tp_cost_table *table, int32_t stage, enum tp_op_kind kind, int32_t micro);
 
-/* No single cost may be longer than this, an hour, so that no sum of a run can overflow. */
+/* No single cost may be longer than this, an hour; what a run adds up to, see tp_emulation_check_time(). */
 #define TP_COST_MAX_NS (INT64_C(3600) * 1000000000)
 
 /* Divide a stage's costs by its worker's speed; nothing but an update becomes less than 1 ns. */
@@ -44,7 +44,7 @@ void tp_cost_table_scale(struct tp_cost_table *table, int32_t stage, double spee
 
 /* Every stage alike, from "F,B[,U]", durations with units: of the forward of a micro-batch, of its share of a backward,
  * of an update. A forward of a whole mini-batch of `micro_batches` costs N F, its backward N B, each part of a split
- * backward half of B. */
+ * backward half of B. TP_ERR_INPUT for anything else, and for an operation that would take more than an hour. */
 enum tp_status tp_cost_table_uniform(struct tp_cost_table *table, struct tp_cost_shape shape, int32_t micro_batches,
                                      const char *spec);
 

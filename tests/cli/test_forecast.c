@@ -115,6 +115,10 @@ static void what_cannot_be_simulated_is_refused(void **state)
 	cli_expect_refusal("simulate --save-costs f.csv", "--save-costs", "--costs");
 	cli_expect_refusal("simulate --costs uniform:1ms", "uniform", "1ms,2ms");
 	cli_expect_refusal("simulate --costs nothing.csv", "nothing.csv", "uniform:F,B");
+	cli_expect_refusal("simulate gpipe --mini-batches 3000000 --costs uniform:1200s,1200s", "--costs", "292 years");
+	cli_expect_refusal("simulate gpipe --mini-batches 3000000 --costs uniform:1s,1s --link 8bit --message 1GB",
+	                   "--link", "292 years");
+	cli_expect_refusal("simulate --micro-batches 1000 --costs uniform:1s,3600s", "uniform", "an hour");
 	cli_expect_refusal("simulate --stages 2 --costs flops:0gflops", "flops", "0gflops");
 	cli_expect_refusal("simulate --stages 65536 --micro-batches 1000000", "--stages, --micro-batches", "65536");
 	cli_expect_refusal("simulate --stages 20 --costs flops", "20", "14"); /* vgg16 has 14 blocks */

@@ -125,7 +125,8 @@ static void malformed_files_are_refused(void **state)
 	        {"worker name=a name=b\n", 1, "name: expected one value", "'b'"},
 	        {"worker name=a speed=1 speed=1\n", 1, "speed: expected one value", "'1'"},
 	        {"worker name=a sped=1\n", 1, "unknown field 'sped'", "did you mean 'speed'?"},
-	        {"worker name=a bandwidth=1gbit\n", 1, "unknown field 'bandwidth'", "expected one of name, speed, memory"},
+	        {"worker name=a bandwidth=1gbit\n", 1, "unknown field 'bandwidth'",
+	         "expected one of name, speed, memory"},
 	        {"worker name=a Speed=1\n", 1, "unknown field 'Speed'", "'speed'"},
 	        {"worker name=a speed=0\n", 1, "speed: expected", "'0'"},
 	        {"worker name=a speed=-1\n", 1, "speed: expected", "'-1'"},
@@ -177,7 +178,9 @@ static void malformed_files_are_refused(void **state)
 	        {TWO "# the li", 3, "expected an end of line", "cut short"},
 	        /* binary */
 	        {"worker name=a\nworker name=\x01\x02\n", 2, "expected text", "found byte 0x01"},
-	        {"\x7f" "ELF\x02\n", 1, "expected text", "found byte 0x7f"},
+	        {"\x7f"
+	         "ELF\x02\n",
+	         1, "expected text", "found byte 0x7f"},
 	        {"worker name=a\rworker name=b\n", 1, "expected text", "found byte 0x0d"},
 	        {"\xef\xbb\xbfworker name=a\n", 1, "line: expected cluster, worker or link", "worker"},
 	};
@@ -416,16 +419,11 @@ static int remove_folder(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(a_file_says_all_there_is),
-	        cmocka_unit_test(comments_begin_words),
-	        cmocka_unit_test(links_left_out_take_no_time),
-	        cmocka_unit_test(many_workers_fit),
-	        cmocka_unit_test(malformed_files_are_refused),
-	        cmocka_unit_test(a_long_line_is_refused),
-	        cmocka_unit_test(the_paper_s_clusters_come_along),
-	        cmocka_unit_test(files_are_read_by_path),
-	        cmocka_unit_test(long_paths_leave_room_for_the_rest),
-	        cmocka_unit_test(memory_may_run_out),
+	        cmocka_unit_test(a_file_says_all_there_is),           cmocka_unit_test(comments_begin_words),
+	        cmocka_unit_test(links_left_out_take_no_time),        cmocka_unit_test(many_workers_fit),
+	        cmocka_unit_test(malformed_files_are_refused),        cmocka_unit_test(a_long_line_is_refused),
+	        cmocka_unit_test(the_paper_s_clusters_come_along),    cmocka_unit_test(files_are_read_by_path),
+	        cmocka_unit_test(long_paths_leave_room_for_the_rest), cmocka_unit_test(memory_may_run_out),
 	        cmocka_unit_test(mutations_are_read_or_refused),
 	};
 	return cmocka_run_group_tests(tests, enter_folder, remove_folder);
