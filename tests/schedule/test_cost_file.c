@@ -15,9 +15,9 @@
 #include "engine/base/prng.h"
 #include "engine/schedule/cost_file.h"
 
-static const struct tp_cost_shape micro_mini = {2, 3, 1, false};  /* as timeprest, W = 2, N = 3 */
-static const struct tp_cost_shape mini_mini = {2, 1, 1, false};   /* as pipedream */
-static const struct tp_cost_shape micro_split = {2, 3, 3, true};  /* as zb-h1 */
+static const struct tp_cost_shape micro_mini = {2, 3, 1, false}; /* as timeprest, W = 2, N = 3 */
+static const struct tp_cost_shape mini_mini = {2, 1, 1, false};  /* as pipedream */
+static const struct tp_cost_shape micro_split = {2, 3, 3, true}; /* as zb-h1 */
 
 #define FILE_NAME "costs.csv"
 #define HEAD "# tpbench costs 1\nstage,operation,micro_batch,cost_ns\n"
@@ -47,8 +47,7 @@ static void files_are_read_in_any_order(void **state)
 {
 	(void)state;
 	static const char *const texts[] = {
-	        HEAD STAGE0 STAGE1,
-	        HEAD STAGE1 STAGE0,
+	        HEAD STAGE0 STAGE1, HEAD STAGE1 STAGE0,
 	        "# tpbench costs 1\r\n# by hand\r\n\r\nstage,operation,micro_batch,cost_ns\r\n" STAGE0
 	        "# the other\n\n" STAGE1,
 	        HEAD "0,B,0,40\n0,U,0,0\n0,F,2,12\n0,F,1,11\n0,F,0,10\n" STAGE1, /* - and 0 are the same of one */
@@ -129,10 +128,13 @@ static void malformed_files_are_refused(void **state)
 		const char *complaint, *found;
 	} cases[] = {
 	        {&micro_mini, "", 1, "expected '# tpbench costs 1'", "an empty file"},
-	        {&micro_mini, "stage,operation,micro_batch,cost_ns\n" STAGE0 STAGE1, 1,
-	         "expected '# tpbench costs 1'", "'stage,operation"},
+	        {&micro_mini, "stage,operation,micro_batch,cost_ns\n" STAGE0 STAGE1, 1, "expected '# tpbench costs 1'",
+	         "'stage,operation"},
 	        {&micro_mini, "# tpbench costs 2\n", 1, "expected '# tpbench costs 1'", "'# tpbench costs 2'"},
-	        {&micro_mini, "\x7f" "ELF\x02\x01\n", 1, "expected '# tpbench costs 1'", "ELF"},
+	        {&micro_mini,
+	         "\x7f"
+	         "ELF\x02\x01\n",
+	         1, "expected '# tpbench costs 1'", "ELF"},
 	        {&micro_mini, "# tpbench costs 1\n", 1, "expected the header", "the end of the file"},
 	        {&micro_mini, "# tpbench costs 1\n# nothing\n" STAGE0, 3, "expected the header", "'0,F,0,10'"},
 	        {&micro_mini, "# tpbench costs 1\nstage,operation,cost_ns\n", 2, "expected the header",
@@ -177,8 +179,10 @@ static void malformed_files_are_refused(void **state)
 	        {&micro_mini, HEAD "0,F,3,10\n", 3, "micro_batch: expected 0 to 2", "'3'"},
 	        {&micro_mini, HEAD "0,F,-,10\n", 3, "micro_batch: expected a number", "'-'"},
 	        {&micro_mini, HEAD "0,B,1,10\n", 3, "micro_batch: expected 0 to 0", "'1'"},
-	        {&micro_mini, HEAD "0,BX,0,10\n", 3, "operation: expected B, since the schedule does not split", "'BX'"},
-	        {&micro_mini, HEAD "0,BW,0,10\n", 3, "operation: expected B, since the schedule does not split", "'BW'"},
+	        {&micro_mini, HEAD "0,BX,0,10\n", 3, "operation: expected B, since the schedule does not split",
+	         "'BX'"},
+	        {&micro_mini, HEAD "0,BW,0,10\n", 3, "operation: expected B, since the schedule does not split",
+	         "'BW'"},
 	        {&micro_split, HEAD "0,B,0,10\n", 3, "operation: expected BX and BW, since the schedule splits", "'B'"},
 	        {&micro_split, HEAD "0,BX,-,10\n", 3, "micro_batch: expected a number", "'-'"},
 	        {&mini_mini, HEAD STAGE0 STAGE1, 4, "micro_batch: expected 0 to 0", "'1'"},
@@ -209,7 +213,8 @@ static void malformed_files_are_refused(void **state)
 static void what_is_no_text_file_is_refused(void **state)
 {
 	(void)state;
-	static const char with_nul[] = HEAD "0,F,0,1\0" "0\n" STAGE1;
+	static const char with_nul[] = HEAD "0,F,0,1\0"
+	                                    "0\n" STAGE1;
 	struct tp_cost_table table;
 	char text[512] = HEAD;
 	write_file(with_nul, sizeof with_nul - 1);
@@ -319,12 +324,9 @@ static int remove_folder(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(files_are_read_in_any_order),
-	        cmocka_unit_test(what_is_written_reads_back),
-	        cmocka_unit_test(nothing_is_left_half_written),
-	        cmocka_unit_test(malformed_files_are_refused),
-	        cmocka_unit_test(what_is_no_text_file_is_refused),
-	        cmocka_unit_test(memory_may_run_out),
+	        cmocka_unit_test(files_are_read_in_any_order),     cmocka_unit_test(what_is_written_reads_back),
+	        cmocka_unit_test(nothing_is_left_half_written),    cmocka_unit_test(malformed_files_are_refused),
+	        cmocka_unit_test(what_is_no_text_file_is_refused), cmocka_unit_test(memory_may_run_out),
 	        cmocka_unit_test(mutations_are_read_or_refused),
 	};
 	return cmocka_run_group_tests(tests, enter_folder, remove_folder);

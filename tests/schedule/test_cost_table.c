@@ -10,9 +10,9 @@
 #include "engine/base/memory.h"
 #include "engine/schedule/cost_table.h"
 
-static const struct tp_cost_shape micro_mini = {2, 3, 1, false};  /* as timeprest, W = 2, N = 3 */
-static const struct tp_cost_shape mini_mini = {2, 1, 1, false};   /* as pipedream */
-static const struct tp_cost_shape micro_split = {2, 3, 3, true};  /* as zb-h1 */
+static const struct tp_cost_shape micro_mini = {2, 3, 1, false}; /* as timeprest, W = 2, N = 3 */
+static const struct tp_cost_shape mini_mini = {2, 1, 1, false};  /* as pipedream */
+static const struct tp_cost_shape micro_split = {2, 3, 3, true}; /* as zb-h1 */
 
 static const struct tp_policy *policy_named(const char *name)
 {
@@ -198,12 +198,9 @@ static void a_copy_is_of_the_same_shape(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(shapes_are_those_of_schedules),
-	        cmocka_unit_test(every_operation_has_its_place),
-	        cmocka_unit_test(uniform_costs_follow_the_units),
-	        cmocka_unit_test(malformed_uniform_costs_are_refused),
-	        cmocka_unit_test(a_slower_worker_takes_longer),
-	        cmocka_unit_test(a_copy_is_of_the_same_shape),
+	        cmocka_unit_test(shapes_are_those_of_schedules),  cmocka_unit_test(every_operation_has_its_place),
+	        cmocka_unit_test(uniform_costs_follow_the_units), cmocka_unit_test(malformed_uniform_costs_are_refused),
+	        cmocka_unit_test(a_slower_worker_takes_longer),   cmocka_unit_test(a_copy_is_of_the_same_shape),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
