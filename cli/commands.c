@@ -21,6 +21,19 @@ const struct tp_command tp_commands[] = {
          .takes_word = true,
          .word_option = "schedule",
          .run = tp_command_run},
+        {.name = "sweep",
+         .summary = "train every combination of lists and ranges of options; resumes where it was cut off",
+         .usage = "[OPTION]... [SCHEDULE,..]",
+         .description =
+                 "--schedule, --stages, --micro-batches, --batch, --link, --cluster and --seed take lists; integers "
+                 "also ranges, `2..8` or `2..8:2`; links, which hold commas, are parted by `+`. Every combination is a "
+                 "point; repeats are interleaved over the points. A point that is refused or fails is stored as a "
+                 "failed run and does not stop the rest. The same command on the same database goes on where it was "
+                 "cut off: a finished run is not trained again. Exit 1 when points failed.",
+         .takes = TP_FOR_SWEEP,
+         .takes_word = true,
+         .word_option = "schedule",
+         .run = tp_command_sweep},
         {.name = "plan",
          .summary = "dry run: stages, memory, rings, predicted time, what would be refused; trains nothing",
          .usage = "[OPTION]... [SCHEDULE]",

@@ -28,15 +28,15 @@ static void add_parameter(struct parameters *parameters, const struct tp_option 
 	parameters->pairs[parameters->count++] = (struct tp_store_pair){option->name, tp_text_get(value)};
 }
 
-static void collect_parameters(struct parameters *parameters, const struct tp_training *training,
+static void collect_parameters(struct parameters *parameters, const struct tp_options *options,
                                const struct tp_run_config *config)
 {
 	for (const struct tp_option *option = tp_option_table; option->name; option++) {
 		if (tp_option_of_config(option) && (option->commands & TP_FOR_RUN))
 			add_parameter(parameters, option, config);
 	}
-	add_parameter(parameters, tp_option_find("warm-up", TP_FOR_RUN), training->options);
-	add_parameter(parameters, tp_option_find("repeats", TP_FOR_RUN), training->options);
+	add_parameter(parameters, tp_option_find("warm-up", TP_FOR_RUN), options);
+	add_parameter(parameters, tp_option_find("repeats", TP_FOR_RUN), options);
 }
 
 static enum tp_status release_parameters(struct parameters *parameters)
@@ -140,63 +140,108 @@ static enum tp_status record_costs(struct tp_recording *recording, const struct 
 	return status;
 }
 
-enum tp_status tp_recording_begin(struct tp_recording *recording, const struct tp_training *training,
-                                  const struct tp_trainer *trainer, int32_t repeat)
+/* What a run's row says whether it was planned or not. Texts are gathered here and released by the caller. */
+struct described {
+	struct tp_environment environment;
+	struct tp_text config_text;
+	struct parameters *parameters;
+	struct tp_store_run run;
+};
+
+static enum tp_status describe(struct described *described, const struct tp_options *options,
+                               const struct tp_run_config *config, const char *comparison, int32_t repeat)
+{
+	*described = (struct described){.parameters = tp_alloc(sizeof *described->parameters)};
+	if (!described->parameters)
+		return TP_ERR_NOMEM;
+	TP_TRY(collect_environment(config, &described->environment));
+	tp_run_config_text(config, &described->config_text);
+	collect_parameters(described->parameters, options, config);
+	described->run = (struct tp_store_run){
+	        .name = options->run_name,
+	        .note = options->note,
+	        .schedule = config->schedule,
+	        .model = config->model,
+	        .dataset = config->dataset,
+	        .device = config->device,
+	        .order = config->order == TP_ORDER_STATIC ? "static" : "dynamic",
+	        .clock = config->clock == TP_CLOCK_REAL ? "real" : "virtual",
+	        .stages = config->stages,
+	        .micro_batches = config->micro_batches,
+	        .batch_samples = config->batch,
+	        .repeat = repeat,
+	        .comparison = comparison,
+	        .config_hash = tp_run_config_hash(config),
+	        .config_text = tp_text_get(&described->config_text),
+	        .parameters = described->parameters->pairs,
+	        .parameter_count = described->parameters->count,
+	        .environment = described->environment.pairs,
+	        .environment_count = described->environment.count,
+	};
+	return TP_OK;
+}
+
+/* `status`, or that memory ran out on the way. */
+static enum tp_status release_described(struct described *described, enum tp_status status)
+{
+	if (described->parameters && release_parameters(described->parameters) != TP_OK)
+		status = TP_ERR_NOMEM;
+	tp_text_release(&described->config_text);
+	tp_environment_release(&described->environment);
+	return status;
+}
+
+/* The run as it was planned: its stages, links and workers. */
+static enum tp_status begin_planned(struct tp_recording *recording, const struct tp_trainer *trainer,
+                                    struct tp_store_run *run)
 {
 	const struct tp_run_info *info = tp_trainer_info(trainer);
-	const struct tp_run_config *config = info->config;
-	recording->store = training->store;
-	struct tp_environment environment = {0};
-	TP_TRY(collect_environment(config, &environment));
-
-	enum tp_status status = TP_ERR_NOMEM;
-	struct tp_text config_text = {0};
 	struct tp_store_stage *stages = collect_stages(trainer, info);
-	struct parameters *parameters = tp_alloc(sizeof *parameters);
 	struct emulated *emulated = collect_emulation(trainer);
-	if (stages && parameters && emulated) {
-		tp_run_config_text(config, &config_text);
-		collect_parameters(parameters, training, config);
-		const struct tp_store_run run = {
-		        .name = training->options->run_name,
-		        .note = training->options->note,
-		        .schedule = info->policy->name,
-		        .model = config->model,
-		        .dataset = config->dataset,
-		        .device = config->device,
-		        .order = config->order == TP_ORDER_STATIC ? "static" : "dynamic",
-		        .clock = config->clock == TP_CLOCK_REAL ? "real" : "virtual",
-		        .stages = info->stages,
-		        .micro_batches = info->micro_batches,
-		        .batch_samples = config->batch,
-		        .repeat = repeat,
-		        .comparison = training->comparison,
-		        .config_hash = tp_run_config_hash(config),
-		        .config_text = tp_text_get(&config_text),
-		        .minis_per_epoch = info->minis_per_epoch,
-		        .dropped_samples_per_epoch = info->dropped_samples,
-		        .rss_before_bytes = info->rss_before_bytes,
-		        .parameters = parameters->pairs,
-		        .parameter_count = parameters->count,
-		        .environment = environment.pairs,
-		        .environment_count = environment.count,
-		        .stages_planned = stages,
-		        .links = emulated->links,
-		        .link_count = emulated->link_count,
-		        .workers = emulated->workers,
-		        .worker_count = emulated->worker_count,
-		};
-		status = tp_store_begin_run(recording->store, &run, &recording->run_id);
+	enum tp_status status = TP_ERR_NOMEM;
+	if (stages && emulated) {
+		run->stages = info->stages;
+		run->micro_batches = info->micro_batches;
+		run->minis_per_epoch = info->minis_per_epoch;
+		run->dropped_samples_per_epoch = info->dropped_samples;
+		run->rss_before_bytes = info->rss_before_bytes;
+		run->stages_planned = stages;
+		run->links = emulated->links;
+		run->link_count = emulated->link_count;
+		run->workers = emulated->workers;
+		run->worker_count = emulated->worker_count;
+		status = tp_store_begin_run(recording->store, run, &recording->run_id);
 		if (status == TP_OK)
 			status = record_costs(recording, trainer);
 	}
 	tp_free(emulated);
-	if (parameters && release_parameters(parameters) != TP_OK)
-		status = TP_ERR_NOMEM;
-	tp_text_release(&config_text);
 	tp_free(stages);
-	tp_environment_release(&environment);
 	return status;
+}
+
+enum tp_status tp_recording_begin(struct tp_recording *recording, const struct tp_training *training,
+                                  const struct tp_trainer *trainer, int32_t repeat)
+{
+	struct described described;
+	recording->store = training->store;
+	enum tp_status status = describe(&described, training->options, tp_trainer_info(trainer)->config,
+	                                 training->comparison, repeat);
+	if (status == TP_OK)
+		status = begin_planned(recording, trainer, &described.run);
+	return release_described(&described, status);
+}
+
+enum tp_status tp_recording_refused(struct tp_store *store, const struct tp_options *options, const char *comparison,
+                                    int32_t repeat, const char *reason)
+{
+	struct described described;
+	int64_t run_id;
+	enum tp_status status = describe(&described, options, &options->config, comparison, repeat);
+	if (status == TP_OK)
+		status = tp_store_begin_run(store, &described.run, &run_id);
+	if (status == TP_OK)
+		status = tp_store_end_run(store, run_id, TP_STORE_FAILED, reason);
+	return release_described(&described, status);
 }
 
 enum tp_status tp_recording_epoch(struct tp_recording *recording, const struct tp_epoch_result *result)

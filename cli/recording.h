@@ -14,6 +14,10 @@ struct tp_recording {
 enum tp_status tp_recording_begin(struct tp_recording *recording, const struct tp_training *training,
                                   const struct tp_trainer *trainer, int32_t repeat);
 
+/* A run of the options' configuration that was refused before it was planned: stored as failed, with the reason. */
+enum tp_status tp_recording_refused(struct tp_store *store, const struct tp_options *options, const char *comparison,
+                                    int32_t repeat, const char *reason);
+
 /* One epoch, also one that failed: what there is of it. */
 enum tp_status tp_recording_epoch(struct tp_recording *recording, const struct tp_epoch_result *result);
 

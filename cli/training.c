@@ -234,7 +234,7 @@ static enum tp_status train_one(struct tp_training *training, int32_t repeat, co
 	atomic_store(&training->control.minis_done, 0);
 	TP_TRY(tp_training_plan(training, contestant, &trainer));
 	struct tp_recording recording = {0};
-	enum tp_status status = tp_recording_begin(&recording, training, trainer, repeat);
+	enum tp_status status = tp_recording_begin(&recording, training, trainer, training->repeats_before + repeat);
 	if (status == TP_OK) {
 		training->run_ids[training->run_count] = recording.run_id;
 		tp_progress_line_begin(line, title, contestant->config.batch, &training->control);

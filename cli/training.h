@@ -20,6 +20,7 @@ struct tp_contestant {
 
 struct tp_training {
 	const struct tp_options *options; /* with the number of repeats decided */
+	int32_t repeats_before;           /* of the same run in a sweep; else 0 */
 	char comparison[40];              /* the same for all runs of one comparison; "" for none */
 	int32_t count;
 	struct tp_contestant *contestants;

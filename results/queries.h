@@ -32,4 +32,23 @@ void tp_stored_epoch_release(struct tp_stored_epoch *stored);
 enum tp_status tp_store_read_costs(struct tp_store *store, int64_t run_id, struct tp_store_cost **costs,
                                    int64_t *count);
 
+/* One run of a comparison, in short. Means over its epochs; NAN or 0 where nothing was recorded. */
+struct tp_store_outcome {
+	int64_t run_id;
+	uint64_t config_hash;
+	int32_t repeat;
+	enum tp_store_state state;
+	char reason[TP_DETAIL_BYTES];
+	double mean_epoch_ns, samples_per_s, idle_total_share;
+	int64_t version_difference_max;
+	int64_t stages_peak_bytes;
+};
+
+/* How many runs of a comparison there are. */
+enum tp_status tp_store_count_comparison(struct tp_store *store, const char *comparison, int64_t *count);
+
+/* Every run of a comparison in the order they ran, allocated with tp_alloc(); NULL when there are none. */
+enum tp_status tp_store_read_outcomes(struct tp_store *store, const char *comparison,
+                                      struct tp_store_outcome **outcomes, int64_t *count);
+
 #endif

@@ -2,7 +2,8 @@
 #include "engine/config/options.h"
 
 /* A plan takes what a run takes; a command that counts or measures costs takes what makes a model. */
-#define TRAIN (TP_FOR_COMPARE | TP_FOR_RUN | TP_FOR_PLAN)
+#define ONE (TP_FOR_COMPARE | TP_FOR_RUN | TP_FOR_PLAN)
+#define TRAIN (ONE | TP_FOR_SWEEP) /* what a sweep varies has a row of its own */
 #define MODEL (TRAIN | TP_FOR_SIMULATE | TP_FOR_THEORY)
 #define ALL (TRAIN | TP_FOR_SIMULATE | TP_FOR_VERIFY)
 #define TIMED (TRAIN | TP_FOR_SIMULATE | TP_FOR_THEORY)
@@ -53,7 +54,7 @@ const struct tp_option tp_option_table[] = {
 	{.name = "evaluate", .type = TP_OPTION_SWITCH, .group = TP_GROUP_TRAINING, .commands = TRAIN,
 	 FIELD(config.evaluate), .default_text = "on", .decides = true,
 	 .help = "evaluate on the test samples after every epoch, outside the timed window"},
-	{.name = "seed", .type = TP_OPTION_INT, .group = TP_GROUP_TRAINING, .commands = MODEL, FIELD(config.seed),
+	{.name = "seed", .type = TP_OPTION_INT, .group = TP_GROUP_TRAINING, .commands = ONE | TP_FOR_SIMULATE | TP_FOR_THEORY, FIELD(config.seed),
 	 .default_text = "1", .min = 0, .max = 9007199254740992.0, .metavar = "NUMBER", .decides = true,
 	 .help = "decides initial weights, order of samples, augmentation and synthetic data"},
 	{.name = "load-weights", .type = TP_OPTION_TEXT, .group = TP_GROUP_TRAINING, .commands = TRAIN,
@@ -71,7 +72,7 @@ const struct tp_option tp_option_table[] = {
 	{.name = "schedule", .type = TP_OPTION_TEXT, .group = TP_GROUP_PIPELINE, .commands = TP_FOR_COMPARE,
 	 FIELD(schedules), .default_text = "gpipe,pipedream,timeprest", .metavar = "LIST",
 	 .help = "schedules to compare, parted by commas; the same as the list after --compare"},
-	{.name = "stages", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE, .commands = TRAIN,
+	{.name = "stages", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE, .commands = ONE,
 	 FIELD(config.stages), .default_text = "2", .default_note = "the cluster's workers, else free cores, 2 to 4", .min = 1, .max = 1024,
 	 .metavar = "W", .decides = true, .help = "stages of the pipeline, one worker each"},
 	{.name = "stages", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE,
@@ -87,10 +88,10 @@ const struct tp_option tp_option_table[] = {
 	{.name = "micro-batches", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE,
 	 .commands = TP_FOR_SIMULATE | TP_FOR_VERIFY, FIELD(config.micro_batches), .default_text = "3", .min = 1,
 	 .max = 1000000, .metavar = "N", .help = "micro-batches of a mini-batch, sizes differing by at most one"},
-	{.name = "micro-batches", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE, .commands = TRAIN,
+	{.name = "micro-batches", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE, .commands = ONE,
 	 FIELD(config.micro_batches), .default_text = "3", .min = 1, .max = 1024, .metavar = "N", .decides = true,
 	 .help = "micro-batches of a mini-batch, sizes differing by at most one"},
-	{.name = "batch", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE, .commands = MODEL,
+	{.name = "batch", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE, .commands = ONE | TP_FOR_SIMULATE | TP_FOR_THEORY,
 	 FIELD(config.batch), .default_text = "48", .min = 1, .max = 65536, .metavar = "M", .decides = true,
 	 .help = "samples of a mini-batch, that is of one weight update"},
 	{.name = "mini-batches", .type = TP_OPTION_INT, .group = TP_GROUP_PIPELINE, .commands = TRAIN,
@@ -146,10 +147,10 @@ const struct tp_option tp_option_table[] = {
 	 .commands = TIMED, FIELD(config.costs), .default_note = "alone where it is needed",
 	 .metavar = "SOURCE", .decides = true,
 	 .help = "of operations: alone, loaded, flops[:RATE], uniform:F,B[,U], run:ID, or a file"},
-	{.name = "link", .type = TP_OPTION_TEXT, .group = TP_GROUP_MACHINE, .commands = TIMED,
+	{.name = "link", .type = TP_OPTION_TEXT, .group = TP_GROUP_MACHINE, .commands = ONE | TP_FOR_SIMULATE | TP_FOR_THEORY,
 	 FIELD(config.link), .default_note = "none", .metavar = "BANDWIDTH,LATENCY", .decides = true,
 	 .help = "emulated link between neighbours, like 1gbit,50us"},
-	{.name = "cluster", .type = TP_OPTION_TEXT, .group = TP_GROUP_MACHINE, .commands = ALL,
+	{.name = "cluster", .type = TP_OPTION_TEXT, .group = TP_GROUP_MACHINE, .commands = ONE | TP_FOR_SIMULATE | TP_FOR_VERIFY,
 	 FIELD(config.cluster), .default_note = "none", .metavar = "NAME|FILE", .decides = true,
 	 .help = "workers with speed and memory, and their links: paper-a, paper-b, paper-c, or a file"},
 	{.name = "device", .type = TP_OPTION_TEXT, .group = TP_GROUP_MACHINE, .commands = MODEL,
@@ -168,8 +169,8 @@ const struct tp_option tp_option_table[] = {
 	{.name = "repeats", .type = TP_OPTION_INT, .group = TP_GROUP_RESULTS, .commands = TP_FOR_COMPARE,
 	 FIELD(repeats), .default_note = "3 on synthetic data, else 1", .min = 1, .max = 1000, .metavar = "COUNT",
 	 .help = "runs of each schedule, interleaved over the schedules; the spread is shown"},
-	{.name = "repeats", .type = TP_OPTION_INT, .group = TP_GROUP_RESULTS, .commands = TP_FOR_RUN,
-	 FIELD(repeats), .default_text = "1", .min = 1, .max = 1000, .metavar = "COUNT",
+	{.name = "repeats", .type = TP_OPTION_INT, .group = TP_GROUP_RESULTS,
+	 .commands = TP_FOR_RUN | TP_FOR_SWEEP, FIELD(repeats), .default_text = "1", .min = 1, .max = 1000, .metavar = "COUNT",
 	 .help = "how often to run"},
 	{.name = "warm-up", .type = TP_OPTION_INT, .group = TP_GROUP_RESULTS, .commands = TRAIN, FIELD(warm_up),
 	 .default_text = "2", .min = 0, .max = 100000, .metavar = "COUNT",
@@ -206,6 +207,23 @@ const struct tp_option tp_option_table[] = {
 	{.name = "save-costs", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS,
 	 .commands = TP_FOR_PLAN | TP_FOR_SIMULATE, FIELD(save_costs), .default_note = "none", .metavar = "FILE",
 	 .help = "write the costs there, to be read again by --costs"},
+
+	/* what a sweep varies: a list each, integers also ranges */
+#define VARIED(option, member, values)                                                                                 \
+	{.name = option, .type = TP_OPTION_TEXT, .group = TP_GROUP_PIPELINE, .commands = TP_FOR_SWEEP,                 \
+	 FIELD(varied.member), .default_note = "as of run", .metavar = values, .help = "varied: all combinations are run"}
+	VARIED("schedule", schedule, "NAME,.."),
+	VARIED("stages", stages, "W,..|FIRST..LAST[:STEP]"),
+	VARIED("micro-batches", micro_batches, "N,..|FIRST..LAST[:STEP]"),
+	VARIED("batch", batch, "M,..|FIRST..LAST[:STEP]"),
+	VARIED("link", link, "BANDWIDTH,LATENCY+.."),
+	VARIED("cluster", cluster, "NAME|FILE,.."),
+	VARIED("seed", seed, "NUMBER,..|FIRST..LAST[:STEP]"),
+#undef VARIED
+	{.name = "retry-failed", .type = TP_OPTION_FLAG, .group = TP_GROUP_RESULTS, .commands = TP_FOR_SWEEP,
+	 FIELD(retry_failed), .default_text = "off", .help = "run the points again that failed before"},
+	{.name = "restart", .type = TP_OPTION_FLAG, .group = TP_GROUP_RESULTS, .commands = TP_FOR_SWEEP,
+	 FIELD(restart), .default_text = "off", .help = "run every point again, whatever the database has of it"},
 	{.name = NULL},
 };
 /* clang-format on */

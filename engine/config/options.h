@@ -14,6 +14,11 @@ enum tp_simulate_format { TP_SIMULATE_TABLE, TP_SIMULATE_GRID, TP_SIMULATE_JSON 
 enum tp_theory_format { TP_THEORY_TABLE, TP_THEORY_CSV };
 
 /* Everything a command line can say: the experiment, and what to do around it. */
+/* What a sweep varies, as lists; "" where it does not. Read by cli/sweep_points.h. */
+struct tp_varied {
+	char schedule[512], stages[512], micro_batches[512], batch[512], link[512], cluster[4096], seed[512];
+};
+
 struct tp_options {
 	struct tp_run_config config; /* first, so that rows of the configuration apply to a bare one, too */
 	char schedules[512];         /* of a comparison, parted by commas */
@@ -27,6 +32,8 @@ struct tp_options {
 	bool ops; /* of simulate: with all operations */
 	char schedule_file[TP_CONFIG_PATH_BYTES]; /* of verify; "" for a policy's own list */
 	int32_t ring;                             /* of verify: messages per boundary and direction; 0: any number */
+	struct tp_varied varied;    /* of sweep */
+	bool retry_failed, restart; /* of sweep */
 	enum tp_theory_format theory_format;
 	char stage_range[32], micro_range[32]; /* of theory */
 	char message[32];                      /* bytes of a micro-batch between stages; "" for the model's */
