@@ -1,0 +1,147 @@
+/* tpbench sweep: points that fail do not stop the rest, and a sweep goes on where it was cut off. argv[1] is the built
+ * tpbench. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "tests/cli/harness.h"
+
+#define SMALL                                                                                                       \
+	"--device reference --model mlp --hidden 8 --batch 12 --synthetic-train 48 --synthetic-test 4 --evaluate off " \
+	"--warm-up 0"
+
+static void expect_rows(const char *what, int64_t expected)
+{
+	char sql[256];
+	(void)snprintf(sql, sizeof sql, "SELECT count(*) FROM run JOIN run_state USING (run_id) WHERE %s", what);
+	int64_t found = cli_query("tpbench.db", sql);
+	if (found != expected)
+		fail_msg("%s: expected %lld runs, found %lld", what, (long long)expected, (long long)found);
+}
+
+static void run_and_expect(const char *arguments, int exit_code)
+{
+	struct cli_result result = cli_run(arguments);
+	cli_expect_exit(&result, arguments, exit_code);
+	cli_release(&result);
+}
+
+static void all_points_run_and_only_once(void **state)
+{
+	static const char sweep[] = "sweep gpipe,timeprest --stages 1..2 --repeats 2 " SMALL;
+	(void)state;
+	(void)unlink("tpbench.db");
+	run_and_expect(sweep, 0);
+	expect_rows("state = 'done'", 8);
+	expect_rows("repeat_number = 2 AND run_id > 4", 4); /* interleaved: the second round after the first */
+	run_and_expect(sweep, 0);
+	expect_rows("1", 8);
+	run_and_expect("sweep gpipe,timeprest --stages 1..2 --repeats 3 " SMALL, 0); /* goes on from two */
+	expect_rows("state = 'done'", 12);
+	run_and_expect("sweep gpipe,timeprest --stages 1..2 --repeats 1 --restart " SMALL, 0);
+	expect_rows("state = 'done'", 16);
+	assert_int_equal(cli_query("tpbench.db", "SELECT count(DISTINCT comparison) FROM run"), 2);
+}
+
+static void a_refused_point_is_stored_and_does_not_stop_the_rest(void **state)
+{
+	static const char sweep[] = "sweep timeprest --stages 3..6 " SMALL; /* mlp has four blocks */
+	(void)state;
+	(void)unlink("tpbench.db");
+	struct cli_result result = cli_run(sweep);
+	cli_expect_exit(&result, sweep, 1);
+	cli_expect_part(result.out, "expected at most 4, the number of blocks of mlp, found 6");
+	cli_expect_part(result.err, "2 of 4 points failed");
+	cli_release(&result);
+	expect_rows("state = 'done'", 2);
+	expect_rows("state = 'failed' AND reason LIKE '%blocks of mlp, found 5%' AND stage_count = 5", 1);
+	run_and_expect(sweep, 1);
+	expect_rows("1", 4); /* failed ones stay */
+	run_and_expect("sweep timeprest --stages 3..6 --retry-failed " SMALL, 1);
+	expect_rows("state = 'failed'", 4);
+}
+
+/* What is wrong with every point is wrong with the command. */
+static void nothing_is_stored_when_no_point_can_run(void **state)
+{
+	(void)state;
+	(void)unlink("tpbench.db");
+	cli_expect_refusal("sweep timeprest --stages 5..6 " SMALL, "no point of 2 can be run", "blocks of mlp");
+	cli_expect_refusal("sweep timeprest --stages 2.. " SMALL, "--stages", NULL);
+	cli_expect_refusal("sweep timeprest --epochs 0 " SMALL, "--epochs", NULL);
+	cli_expect_refusal("sweep timeprest --costs flops " SMALL, "--clock virtual", NULL);
+	assert_int_not_equal(access("tpbench.db", F_OK), 0);
+}
+
+static void it_goes_on_after_being_killed(void **state)
+{
+	static const char sweep[] = "sweep gpipe,timeprest --seed 1..3 --epochs 40 " SMALL;
+	const struct timespec moment = {.tv_nsec = 2000000};
+	(void)state;
+	(void)unlink("tpbench.db");
+	pid_t child = cli_start(sweep);
+	/* In the middle: when the second run has begun, which is before the sixth is over. */
+	for (int i = 0; i < 10000 && cli_query("tpbench.db", "SELECT count(*) FROM run") < 2; i++)
+		(void)nanosleep(&moment, NULL);
+	(void)kill(child, SIGKILL);
+	struct cli_result killed = cli_finish(child);
+	cli_expect_exit(&killed, sweep, 128 + SIGKILL);
+	cli_release(&killed);
+	run_and_expect(sweep, 0);
+	expect_rows("state = 'done'", 6);
+	expect_rows("state NOT IN ('done', 'interrupted')", 0);
+	assert_int_equal(cli_query("tpbench.db", "SELECT count(DISTINCT config_hash) FROM run JOIN run_state USING "
+	                                         "(run_id) WHERE state = 'done'"),
+	                 6);
+}
+
+static void the_figures_are_those_of_the_database(void **state)
+{
+	static const char sweep[] = "sweep gpipe,timeprest --link 1gbit,50us+1mbit,1ms --clock virtual --costs "
+	                            "uniform:1ms,2ms --json " SMALL;
+	(void)state;
+	(void)unlink("tpbench.db");
+	struct cli_result result = cli_run(sweep);
+	cli_expect_exit(&result, sweep, 0);
+	json_t *root = json_loads(result.out, 0, NULL), *points = json_object_get(root, "points");
+	assert_int_equal(json_array_size(points), 4);
+	size_t index;
+	json_t *point;
+	json_array_foreach(points, index, point)
+	{
+		char sql[160];
+		json_int_t run_id = json_integer_value(json_array_get(json_object_get(point, "run_ids"), 0));
+		(void)snprintf(sql, sizeof sql, "SELECT window_end_ns - window_start_ns FROM epoch WHERE run_id = %lld",
+		               (long long)run_id);
+		assert_true(json_real_value(json_object_get(point, "median_epoch_ns")) ==
+		            (double)cli_query("tpbench.db", sql));
+		assert_true(json_is_null(json_object_get(point, "failure")));
+	}
+	json_decref(root);
+	cli_release(&result);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(all_points_run_and_only_once),
+	        cmocka_unit_test(a_refused_point_is_stored_and_does_not_stop_the_rest),
+	        cmocka_unit_test(nothing_is_stored_when_no_point_can_run),
+	        cmocka_unit_test(it_goes_on_after_being_killed),
+	        cmocka_unit_test(the_figures_are_those_of_the_database),
+	};
+	if (argc < 2)
+		return 2;
+	cli_enter_folder(argv[1]);
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	cli_leave_folder();
+	return failed;
+}
