@@ -58,16 +58,16 @@ const struct tp_command tp_commands[] = {
          .word_option = "schedule",
          .run = tp_command_simulate},
         {.name = "verify",
-         .summary = "is a schedule, or a list of operations in a file, sound? with what rings, versions, memory?",
+         .summary = "check that a schedule is sound: complete, without deadlock, its versions there when read",
          .usage = "[OPTION]... [SCHEDULE]",
          .description =
-                 "Replays the schedule's list of operations by its dependencies alone. Checked: every operation once, "
-                 "nothing before what it needs, no standstill with --ring messages between stages, limits in flight, "
-                 "every version read is there and is freed. Told: the smallest rings found that suffice, whether it "
-                 "runs when a sender waits until its message is taken, and what each stage holds at most. A fault is "
-                 "drawn with the lists around it, exit 2.\n"
+                 "Lays a schedule out, or reads one from a file, and replays its lists by rules of its own: every "
+                 "operation is there once and gets what it needs, messages come in order, no stage holds more than it "
+                 "may, every weight version exists when it is read. Says how long the rings between neighbours must be "
+                 "so that no stage waits for a place, and whether the schedule would run without any (rendezvous).\n"
                  "--file reads PyTorch's pipelining CSV: a row for each rank, cells such as `0F3`, `1SEND_F3`, `0B0`, "
-                 "`0I0`, `0W0`, `(0F1;1B0)OVERLAP_F_B`; options of the pipeline do not apply to it.",
+                 "`0I0`, `0W0`, `(0F1;1B0)OVERLAP_F_B`.\n"
+                 "Exit status 2 when the schedule is at fault: the first fault is shown with what stands around it.",
          .takes = TP_FOR_VERIFY,
          .takes_word = true,
          .word_option = "schedule",

@@ -93,7 +93,7 @@ static void print_stages(const struct plan *plan)
 		       stage->block_count, stage->parameters, (double)stage->forward_flops_per_sample * 1e-6,
 		       stage->in_flight_limit, stage->version_buffers, slots, rings[0], rings[1], stage->blocks);
 	}
-	printf("verified; needs: of the messages that a queue holds, those that suffice; %s\n",
+	printf("verified; needs: of the messages that a queue holds, those for which nobody waits; %s\n",
 	       plan->info->rendezvous ? "would run under rendezvous sends, too"
 	                              : "would stand still under rendezvous sends");
 }

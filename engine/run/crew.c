@@ -136,19 +136,13 @@ static enum tp_status make_workers(struct tp_crew *crew)
 /* Nothing starts before the verifier has passed it, with the rings that it will have. */
 static enum tp_status prove(struct tp_crew *crew)
 {
-	int32_t stages = crew->pipeline.stages;
-	int64_t *forward = tp_alloc_array((size_t)stages, sizeof *forward);
-	int64_t *backward = tp_alloc_array((size_t)stages, sizeof *backward);
-	for (int32_t b = 0; forward && backward && b + 1 < stages; b++) {
-		forward[b] = crew->workers[b + 1].activations.mask + 1;
-		backward[b] = crew->workers[b].gradients.mask + 1;
+	int64_t forward = crew->workers[0].activations.mask + 1, backward = crew->workers[0].gradients.mask + 1;
+	for (int32_t s = 1; s < crew->pipeline.stages; s++) {
+		const struct tp_worker *worker = &crew->workers[s];
+		forward = worker->activations.mask + 1 < forward ? worker->activations.mask + 1 : forward;
+		backward = worker->gradients.mask + 1 < backward ? worker->gradients.mask + 1 : backward;
 	}
-	enum tp_status status = TP_ERR_NOMEM;
-	if (forward && backward)
-		status = tp_soundness_require(&crew->pipeline, forward, backward, &crew->soundness);
-	tp_free(forward);
-	tp_free(backward);
-	return status;
+	return tp_soundness_require(&crew->pipeline, forward, backward, &crew->soundness);
 }
 
 enum tp_status tp_crew_init(struct tp_crew *crew, struct tp_plan *plan, const struct tp_run_config *config,

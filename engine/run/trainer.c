@@ -51,8 +51,8 @@ static enum tp_status describe_stage(struct tp_trainer *trainer, int32_t s, int3
 	        .version_buffers = stage->spec.version_buffers,
 	        .ring_forward = s > 0 ? trainer->crew.workers[s].activations.mask + 1 : 0,
 	        .ring_backward = s + 1 < stage->spec.stages ? trainer->crew.workers[s].gradients.mask + 1 : 0,
-	        .least_forward = s > 0 ? trainer->crew.soundness.ring_forward[s - 1] : 0,
-	        .least_backward = s + 1 < stage->spec.stages ? trainer->crew.soundness.ring_backward[s] : 0,
+	        .least_forward = s > 0 ? trainer->crew.soundness.min_ring_forward[s - 1] : 0,
+	        .least_backward = s + 1 < stage->spec.stages ? trainer->crew.soundness.min_ring_backward[s] : 0,
 	        .output_sample_bytes = (int64_t)tp_stage_output(stage)->sample_bytes,
 	        .memory = &stage->memory.record,
 	};
@@ -91,7 +91,7 @@ static enum tp_status describe(struct tp_trainer *trainer)
 	trainer->info.stages = crew->pipeline.stages;
 	trainer->info.micro_batches = crew->pipeline.micro_batches;
 	trainer->info.minis_per_epoch = trainer->plan.minis_per_epoch;
-	trainer->info.rendezvous = trainer->crew.soundness.rendezvous;
+	trainer->info.rendezvous = trainer->crew.soundness.rendezvous_ok;
 	trainer->info.dropped_samples = trainer->plan.dropped_samples;
 	trainer->info.not_loaded = tp_text_get(&trainer->left_out);
 	return TP_OK;

@@ -32,7 +32,7 @@ struct tp_stage_info {
 	int32_t slot_samples;
 	int32_t version_buffers;               /* versions of its weights that it can hold */
 	int64_t ring_forward, ring_backward;   /* messages that its queues from upstream and downstream hold; 0: none */
-	int64_t least_forward, least_backward; /* what would suffice for these queues */
+	int64_t least_forward, least_backward; /* with what its neighbours would never wait for a place there */
 	int64_t output_sample_bytes;           /* what it sends downstream for each sample */
 	const struct tp_memory_record *memory; /* reserved_bytes is what the plan set aside; owned by the trainer */
 	char blocks[256];                      /* names of its layers, shortened */

@@ -1,58 +1,75 @@
-/* A schedule as lists: for each rank the operations it does, in order. What the verifier checks and replays; made from
- * a policy's slot plan, or read from a file. */
+/* A schedule as lists: what every rank does, in order, with nothing left to choose. A policy laid out on ideal slots
+ * becomes one, and so does a file of somebody else's; the verifier and the drawing below take either. */
 #ifndef TP_ENGINE_SCHEDULE_LISTING_H
 #define TP_ENGINE_SCHEDULE_LISTING_H
 
 #include "engine/base/text.h"
-#include "engine/schedule/simulator.h"
+#include "engine/schedule/progress.h"
 
-enum tp_listed_what {
-	TP_LISTED_OPERATION, /* `kind` says which */
-	TP_LISTED_SEND_F,    /* the output of a forward, to the next stage; and its arrival there */
+enum tp_listed_kind {
+	TP_LISTED_F,
+	TP_LISTED_B,
+	TP_LISTED_BX, /* of a split backward, the input part */
+	TP_LISTED_BW, /* and the weight part */
+	/* Messages, where a list names them: SEND_F of stage s goes to s + 1, RECV_F of s comes from s - 1; B the other
+	 * way round. They take no time. */
+	TP_LISTED_SEND_F,
 	TP_LISTED_RECV_F,
-	TP_LISTED_SEND_B, /* the input gradient of a backward, to the stage before; and its arrival there */
+	TP_LISTED_SEND_B,
 	TP_LISTED_RECV_B,
+	TP_LISTED_IDLE, /* nothing, or nothing that matters here */
+	TP_LISTED_KINDS
 };
 
+/* "F", "B", "BX", "BW", "SEND_F", ... */
+const char *tp_listed_kind_text(enum tp_listed_kind kind);
+
+static inline bool tp_listed_computes(enum tp_listed_kind kind)
+{
+	return kind <= TP_LISTED_BW;
+}
+
 struct tp_listed {
-	enum tp_listed_what what;
-	enum tp_op_kind kind; /* F, B, BX or BW */
+	enum tp_listed_kind kind;
 	int32_t stage;
-	int32_t micro; /* or TP_WHOLE */
-	int64_t mini;  /* 1-based */
-	/* Only where versions are known (tp_listing.versions). */
-	int64_t version_read;
-	int32_t versions_alive; /* that the stage holds when the operation has ended */
-	bool updates;           /* an update follows */
+	int32_t micro;                      /* 0-based, or TP_WHOLE */
+	int32_t versions_alive;             /* at the stage when the operation ended, its update included */
+	int64_t mini;                       /* 1-based */
+	int64_t version_read, version_live; /* when it began; counted over the epoch */
+	int32_t column;                     /* of the file it was read from, 1-based; 0: none */
+	bool updates;                       /* the update of its mini-batch follows */
+};
+
+struct tp_listed_rank {
+	struct tp_listed *ops;
+	int64_t count, capacity;
 };
 
 struct tp_listing {
 	int32_t ranks, stages;
-	int32_t forwards_per_mini, backwards_per_mini;
+	int32_t micro_batches;      /* forwards per mini-batch */
+	int32_t backwards_per_mini; /* as many, or one for the whole */
 	int64_t minis;
-	bool versions;
-	int64_t *first; /* of rank r's items: [first[r], first[r + 1]) */
-	struct tp_listed *items;
-	int32_t *rank_of_stage;
+	bool names_stages;        /* some stages do not stand on the rank of their number: tokens carry them */
+	bool split;               /* some backwards come as BX and BW */
+	bool names_messages;      /* SEND and RECV are listed: nothing is sent but by them */
+	bool knows_versions;      /* the version fields hold something */
+	bool reads_lag;           /* forwards read two updates behind, so that two versions outlast an epoch */
+	int64_t oldest_version;   /* that may be read: 0, or less where the epoch before left older ones */
+	int32_t *versions_at_end; /* per stage, once drained; NULL unless knows_versions */
+	struct tp_listed_rank *lists;
 };
 
-/* The slot plan of one epoch. TP_ERR_NOMEM, or what the simulator says. Release with tp_listing_release(). */
-enum tp_status tp_listing_from_pipeline(const struct tp_pipeline *pipeline, struct tp_listing *listing);
-
-/* A file in the form of PyTorch's pipelining CSV: a row for each rank, a cell for each step, `0F3` the forward of
- * micro-batch 3 at stage 0, B a backward, I and W its input and weight part, SEND_F, RECV_F, SEND_B, RECV_B,
- * `(0F1;1B0)OVERLAP_F_B` two in one step; UNSHARD, RESHARD and REDUCE_GRAD are passed over. One mini-batch.
- * TP_ERR_INPUT names the file, row, column, what was expected and what was found. */
-enum tp_status tp_listing_read_csv(const char *path, struct tp_listing *listing);
-enum tp_status tp_listing_parse_csv(const char *file_name, const char *text, struct tp_listing *listing);
-
+/* Make room for so many ranks with empty lists; the other fields are the caller's. */
+enum tp_status tp_listing_init(struct tp_listing *listing, int32_t ranks);
+enum tp_status tp_listing_add(struct tp_listing *listing, int32_t rank, const struct tp_listed *op);
 void tp_listing_release(struct tp_listing *listing);
 
-/* An item as grids write it: `1A`, `1`, `1a`, `1a'`, with the stage before it (`2:1A`) where ranks hold several; sends
- * and receives as `1A>` and `>1A`. */
-void tp_listed_token(const struct tp_listing *listing, const struct tp_listed *item, struct tp_text *text);
+/* The slot plan of one epoch, a rank per stage. Release with tp_listing_release(); on failure nothing is left. */
+enum tp_status tp_listing_from_pipeline(const struct tp_pipeline *pipeline, struct tp_listing *listing);
 
-/* Index of an item's unit among the forwards (for F, SEND_F, RECV_F) or backwards of its stage, 0-based. */
-int64_t tp_listed_unit(const struct tp_listing *listing, const struct tp_listed *item);
+/* Add the token of one operation: `1A`, `1`, `1a`, `1a'`; `stage:` before it when `with_stage`; `SEND_F1A` and the like
+ * for messages. */
+void tp_listed_token(const struct tp_listed *op, bool with_stage, struct tp_text *text);
 
 #endif

@@ -1,228 +1,254 @@
-/* Reading PyTorch's pipelining CSV. */
-#include <ctype.h>
+#include "engine/schedule/listing_csv.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "engine/base/memory.h"
-#include "engine/schedule/listing.h"
 
-/* What is longer is not a schedule. */
-enum { FILE_MAX_BYTES = 64 << 20, STAGES_MAX = 65536, MICROS_MAX = 1000000 };
+/* Numbers beyond these are taken for damage. */
+enum { STAGES_MAX = 4096, MICROS_MAX = 1 << 20, RANKS_MAX = 4096, CELL_MAX = 64 };
+#define FILE_MAX ((size_t)256 << 20)
 
-struct parser {
-	const char *file;
-	struct tp_listing *listing;
-	int64_t count, capacity; /* items */
-	int32_t rank_capacity;
-	int row, column; /* 1-based, of the cell */
-	const char *at;  /* in the cell */
-	const char *end;
-	int32_t micro_most;
-	bool *has_stage; /* by stage, and on which rank: in listing->rank_of_stage */
-};
-
-static enum tp_status fail_here(const struct parser *parser, const char *expected)
-{
-	return tp_fail(TP_ERR_INPUT, "%s: row %d, column %d: expected %s, found '%.*s'", parser->file, parser->row,
-	               parser->column, expected, (int)(parser->end - parser->at < 40 ? parser->end - parser->at : 40),
-	               parser->at);
-}
-
-/* Twice the room when it is used up. */
-static enum tp_status grow(void **array, int64_t used, int64_t *capacity, size_t bytes)
-{
-	if (used < *capacity)
-		return TP_OK;
-	int64_t more = *capacity ? 2 * *capacity : 64;
-	void *grown = tp_alloc_array((size_t)more, bytes);
-	if (!grown)
-		return TP_ERR_NOMEM;
-	if (*array)
-		memcpy(grown, *array, (size_t)used * bytes);
-	tp_free(*array);
-	*array = grown;
-	*capacity = more;
-	return TP_OK;
-}
-
-static enum tp_status take_number(struct parser *parser, const char *what, int64_t most, int32_t *number)
-{
-	int64_t value = 0;
-	const char *digits = parser->at;
-	while (parser->at < parser->end && isdigit((unsigned char)*parser->at) && value <= most)
-		value = 10 * value + (*parser->at++ - '0');
-	if (parser->at == digits || value > most) {
-		parser->at = digits;
-		return fail_here(parser, what);
-	}
-	*number = (int32_t)value;
-	return TP_OK;
-}
-
-static const struct action {
+static const struct csv_action {
 	const char *name;
-	enum tp_listed_what what;
-	enum tp_op_kind kind;
-	bool passed_over; /* no micro-batch, nothing for a schedule to do */
+	enum tp_listed_kind kind; /* IDLE: passed over, and without a micro-batch */
 } actions[] = {
-        {"SEND_F", TP_LISTED_SEND_F, TP_OP_F, false},        {"RECV_F", TP_LISTED_RECV_F, TP_OP_F, false},
-        {"SEND_B", TP_LISTED_SEND_B, TP_OP_B, false},        {"RECV_B", TP_LISTED_RECV_B, TP_OP_B, false},
-        {"UNSHARD", TP_LISTED_OPERATION, TP_OP_F, true},     {"RESHARD", TP_LISTED_OPERATION, TP_OP_F, true},
-        {"REDUCE_GRAD", TP_LISTED_OPERATION, TP_OP_F, true}, {"F", TP_LISTED_OPERATION, TP_OP_F, false},
-        {"B", TP_LISTED_OPERATION, TP_OP_B, false},          {"I", TP_LISTED_OPERATION, TP_OP_BX, false},
-        {"W", TP_LISTED_OPERATION, TP_OP_BW, false},
+        {"F", TP_LISTED_F},
+        {"B", TP_LISTED_B},
+        {"I", TP_LISTED_BX},
+        {"W", TP_LISTED_BW},
+        {"SEND_F", TP_LISTED_SEND_F},
+        {"RECV_F", TP_LISTED_RECV_F},
+        {"SEND_B", TP_LISTED_SEND_B},
+        {"RECV_B", TP_LISTED_RECV_B},
+        {"UNSHARD", TP_LISTED_IDLE},
+        {"RESHARD", TP_LISTED_IDLE},
+        {"REDUCE_GRAD", TP_LISTED_IDLE},
+};
+#define ACTIONS (sizeof actions / sizeof *actions)
+
+struct csv {
+	const char *name;
+	struct tp_listing *listing;
+	int32_t row, column; /* 1-based, of the cell at hand */
+	int32_t stages;      /* one more than the largest, and of micro-batches the same */
+	int32_t micro_batches;
+	int32_t *rank_of; /* by stage: rank + 1 */
 };
 
-static enum tp_status take_action(struct parser *parser, const struct action **action)
+static enum tp_status fail_at(const struct csv *csv, const char *expected, const char *found, size_t length)
 {
-	for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
-		size_t length = strlen(actions[i].name);
-		if ((size_t)(parser->end - parser->at) >= length && strncmp(parser->at, actions[i].name, length) == 0) {
-			parser->at += length;
-			*action = &actions[i];
-			return TP_OK;
-		}
-	}
-	return fail_here(parser, "F, B, I, W, SEND_F, RECV_F, SEND_B or RECV_B");
+	return tp_fail(TP_ERR_INPUT, "%s: row %d, column %d: expected %s, found '%.*s'", csv->name, csv->row,
+	               csv->column, expected, (int)(length < CELL_MAX ? length : CELL_MAX), found);
 }
 
-/* A stage belongs to the rank where its operations stand. */
-static enum tp_status note_stage(struct parser *parser, int32_t stage)
+/* --- cells -------------------------------------------------------------------------------------------------------- */
+
+/* Digits from *at on, below `limit`; *at moves behind them. -1: none, -2: too large. */
+static int32_t take_number(const char **at, const char *end, int32_t limit)
 {
-	struct tp_listing *listing = parser->listing;
-	int32_t rank = listing->ranks - 1;
-	if (!parser->has_stage[stage]) {
-		parser->has_stage[stage] = true;
-		listing->rank_of_stage[stage] = rank;
-		listing->stages = stage + 1 > listing->stages ? stage + 1 : listing->stages;
-	} else if (listing->rank_of_stage[stage] != rank) {
-		return tp_fail(TP_ERR_INPUT, "%s: row %d, column %d: stage %d stands in row %d, too", parser->file,
-		               parser->row, parser->column, stage, listing->rank_of_stage[stage] + 1);
+	const char *start = *at;
+	int32_t value = 0;
+	for (; *at < end && **at >= '0' && **at <= '9'; ++*at) {
+		value = value * 10 + (**at - '0');
+		if (value >= limit)
+			return -2;
 	}
+	return *at == start ? -1 : value;
+}
+
+static const struct csv_action *take_action(const char **at, const char *end)
+{
+	const char *start = *at;
+	while (*at < end && ((**at >= 'A' && **at <= 'Z') || **at == '_'))
+		++*at;
+	size_t length = (size_t)(*at - start);
+	for (size_t i = 0; i < ACTIONS; i++) {
+		if (strlen(actions[i].name) == length && memcmp(actions[i].name, start, length) == 0)
+			return &actions[i];
+	}
+	return NULL;
+}
+
+static enum tp_status note_stage(struct csv *csv, int32_t stage)
+{
+	int32_t *rank = &csv->rank_of[stage];
+	if (*rank != 0 && *rank != csv->row)
+		return tp_fail(TP_ERR_INPUT,
+		               "%s: row %d, column %d: expected every stage on one rank, found stage %d, which row %d "
+		               "has, too",
+		               csv->name, csv->row, csv->column, stage, *rank);
+	*rank = csv->row;
+	csv->listing->names_stages |= stage != csv->row - 1;
+	csv->stages = stage >= csv->stages ? stage + 1 : csv->stages;
 	return TP_OK;
 }
 
-/* `0F3` */
-static enum tp_status take_item(struct parser *parser)
+static void note_kind(struct csv *csv, const struct tp_listed *op)
 {
-	struct tp_listing *listing = parser->listing;
-	struct tp_listed item = {.mini = 1};
-	const struct action *action;
-	TP_TRY(take_number(parser, "a stage", STAGES_MAX - 1, &item.stage));
-	TP_TRY(take_action(parser, &action));
-	TP_TRY(note_stage(parser, item.stage));
-	if (action->passed_over)
+	csv->micro_batches = op->micro >= csv->micro_batches ? op->micro + 1 : csv->micro_batches;
+	csv->listing->split |= op->kind == TP_LISTED_BX || op->kind == TP_LISTED_BW;
+	csv->listing->names_messages |= !tp_listed_computes(op->kind);
+}
+
+/* `0F1` */
+static enum tp_status add_operation(struct csv *csv, const char *cell, size_t length)
+{
+	const char *at = cell, *end = cell + length;
+	struct tp_listed op = {.mini = 1, .column = csv->column};
+	op.stage = take_number(&at, end, STAGES_MAX);
+	if (op.stage < 0)
+		return fail_at(csv,
+		               op.stage == -1 ? "a stage, an action and a micro-batch, like 0F1" : "a stage below 4096",
+		               cell, length);
+	const struct csv_action *action = take_action(&at, end);
+	if (!action)
+		return fail_at(csv,
+		               "one of the actions F, B, I, W, SEND_F, RECV_F, SEND_B, RECV_B, UNSHARD, RESHARD, "
+		               "REDUCE_GRAD",
+		               cell, length);
+	op.micro = take_number(&at, end, MICROS_MAX);
+	if (op.micro == -2)
+		return fail_at(csv, "a micro-batch below 1048576", cell, length);
+	if (at < end || (op.micro < 0) != (action->kind == TP_LISTED_IDLE))
+		return fail_at(csv,
+		               action->kind == TP_LISTED_IDLE
+		                       ? "nothing behind this action"
+		                       : "a micro-batch behind the action, and nothing behind it",
+		               cell, length);
+	TP_TRY(note_stage(csv, op.stage));
+	if (action->kind == TP_LISTED_IDLE)
 		return TP_OK;
-	TP_TRY(take_number(parser, "a micro-batch", MICROS_MAX, &item.micro));
-	item.what = action->what;
-	item.kind = action->kind;
-	parser->micro_most = item.micro > parser->micro_most ? item.micro : parser->micro_most;
-	void *items = listing->items;
-	enum tp_status status = grow(&items, parser->count, &parser->capacity, sizeof *listing->items);
-	listing->items = items;
-	TP_TRY(status);
-	listing->items[parser->count++] = item;
-	return TP_OK;
+	op.kind = action->kind;
+	note_kind(csv, &op);
+	return tp_listing_add(csv->listing, csv->row - 1, &op);
 }
 
-static bool skip(struct parser *parser, const char *text)
+/* `(0F1;1B0)OVERLAP_F_B` */
+static enum tp_status add_overlap(struct csv *csv, const char *cell, size_t length)
 {
-	size_t length = strlen(text);
-	if ((size_t)(parser->end - parser->at) < length || strncmp(parser->at, text, length) != 0)
-		return false;
-	parser->at += length;
-	return true;
+	static const char behind[] = ")OVERLAP_F_B";
+	const size_t behind_length = sizeof behind - 1;
+	const char *middle = memchr(cell, ';', length);
+	if (!middle || length < behind_length + 1 || middle > cell + length - behind_length ||
+	    memcmp(cell + length - behind_length, behind, behind_length) != 0)
+		return fail_at(csv, "two operations, like (0F1;1B0)OVERLAP_F_B", cell, length);
+	TP_TRY(add_operation(csv, cell + 1, (size_t)(middle - cell) - 1));
+	return add_operation(csv, middle + 1, (size_t)(cell + length - behind_length - middle) - 1);
 }
 
-/* Nothing, one item, or `(item;item)OVERLAP_F_B`. */
-static enum tp_status take_cell(struct parser *parser)
+static enum tp_status add_cell(struct csv *csv, const char *cell, size_t length)
 {
-	while (parser->at < parser->end && isspace((unsigned char)*parser->at))
-		parser->at++;
-	while (parser->end > parser->at && isspace((unsigned char)parser->end[-1]))
-		parser->end--;
-	if (parser->at == parser->end)
+	while (length > 0 && (*cell == ' ' || *cell == '\t')) {
+		cell++;
+		length--;
+	}
+	while (length > 0 && (cell[length - 1] == ' ' || cell[length - 1] == '\t'))
+		length--;
+	if (length == 0)
 		return TP_OK;
-	if (skip(parser, "(")) {
-		do
-			TP_TRY(take_item(parser));
-		while (skip(parser, ";"));
-		if (!skip(parser, ")OVERLAP_F_B"))
-			return fail_here(parser, "; or )OVERLAP_F_B");
-	} else {
-		TP_TRY(take_item(parser));
-	}
-	return parser->at == parser->end ? TP_OK : fail_here(parser, "a comma");
+	if (memchr(cell, '\0', length))
+		return fail_at(csv, "text", cell, length);
+	return cell[0] == '(' ? add_overlap(csv, cell, length) : add_operation(csv, cell, length);
 }
 
-static enum tp_status take_row(struct parser *parser, const char *row, const char *row_end)
+/* --- rows --------------------------------------------------------------------------------------------------------- */
+
+static enum tp_status add_row(struct csv *csv, const char *row, size_t length)
 {
-	struct tp_listing *listing = parser->listing;
-	int64_t capacity = parser->rank_capacity;
-	void *first = listing->first;
-	enum tp_status status = grow(&first, listing->ranks + 1, &capacity, sizeof *listing->first);
-	listing->first = first;
-	parser->rank_capacity = (int32_t)capacity;
-	TP_TRY(status);
-	listing->first[listing->ranks++] = parser->count;
-	parser->column = 0;
-	for (const char *cell = row; cell <= row_end;) {
-		const char *comma = memchr(cell, ',', (size_t)(row_end - cell));
-		parser->column++;
-		parser->at = cell;
-		parser->end = comma ? comma : row_end;
-		TP_TRY(take_cell(parser));
-		cell = (comma ? comma : row_end) + 1;
+	const char *at = row, *end = row + length;
+	if (length > 0 && end[-1] == '\r')
+		end--;
+	for (csv->column = 1; at <= end; csv->column++) {
+		const char *comma = memchr(at, ',', (size_t)(end - at));
+		const char *cell_end = comma ? comma : end;
+		TP_TRY(add_cell(csv, at, (size_t)(cell_end - at)));
+		at = cell_end + 1;
 	}
 	return TP_OK;
 }
 
-static bool is_blank(const char *text, const char *end)
+/* Rows of the file; a row without a line end at the very end counts, empty lines behind the last do not. */
+static int64_t count_rows(const char *bytes, size_t *size)
 {
-	while (text < end && isspace((unsigned char)*text))
-		text++;
-	return text == end;
+	while (*size > 0 && (bytes[*size - 1] == '\n' || bytes[*size - 1] == '\r'))
+		--*size;
+	int64_t rows = *size > 0;
+	for (size_t i = 0; i < *size; i++)
+		rows += bytes[i] == '\n';
+	return rows;
 }
 
-static enum tp_status take_rows(struct parser *parser, const char *text)
+static enum tp_status check_stages(const struct csv *csv)
 {
-	struct tp_listing *listing = parser->listing;
-	const char *row = text;
-	for (parser->row = 1; *row; parser->row++) {
-		const char *row_end = row + strcspn(row, "\n");
-		if (!is_blank(row, row_end))
-			TP_TRY(take_row(parser, row, row_end));
-		else if (!is_blank(row_end, row_end + strlen(row_end)))
-			return tp_fail(TP_ERR_INPUT, "%s: row %d: expected a rank's operations, found an empty row",
-			               parser->file, parser->row);
-		row = *row_end ? row_end + 1 : row_end;
-	}
-	if (parser->count == 0)
-		return tp_fail(TP_ERR_INPUT, "%s: expected a row for each rank, found no operation", parser->file);
-	listing->first[listing->ranks] = parser->count;
-	for (int32_t s = 0; s < listing->stages; s++) {
-		if (!parser->has_stage[s])
+	if (csv->stages == 0)
+		return tp_fail(TP_ERR_INPUT, "%s: expected a row of operations per rank, found none", csv->name);
+	for (int32_t s = 0; s < csv->stages; s++) {
+		if (csv->rank_of[s] == 0)
 			return tp_fail(TP_ERR_INPUT,
-			               "%s: expected operations of stages 0 to %d, found none of stage %d",
-			               parser->file, listing->stages - 1, s);
+			               "%s: expected stages 0 to %d, one after another, found no operation of stage %d",
+			               csv->name, csv->stages - 1, s);
 	}
-	listing->minis = 1;
-	listing->forwards_per_mini = listing->backwards_per_mini = parser->micro_most + 1;
+	if (csv->micro_batches == 0)
+		return tp_fail(TP_ERR_INPUT, "%s: expected forwards and backwards, found none", csv->name);
 	return TP_OK;
 }
 
-enum tp_status tp_listing_parse_csv(const char *file_name, const char *text, struct tp_listing *listing)
+static enum tp_status parse_rows(struct csv *csv, const char *bytes, size_t size)
 {
-	struct parser parser = {.file = file_name, .listing = listing, .micro_most = -1};
+	const char *at = bytes, *end = bytes + size;
+	csv->rank_of = tp_alloc_array(STAGES_MAX, sizeof *csv->rank_of);
+	if (!csv->rank_of)
+		return TP_ERR_NOMEM;
+	for (csv->row = 1; csv->row <= csv->listing->ranks; csv->row++) {
+		const char *line = memchr(at, '\n', (size_t)(end - at));
+		const char *line_end = line ? line : end;
+		TP_TRY(add_row(csv, at, (size_t)(line_end - at)));
+		at = line_end + 1;
+	}
+	TP_TRY(check_stages(csv));
+	csv->listing->stages = csv->stages;
+	csv->listing->micro_batches = csv->listing->backwards_per_mini = csv->micro_batches;
+	csv->listing->minis = 1;
+	return TP_OK;
+}
+
+enum tp_status tp_listing_parse_csv(const char *name, const char *bytes, size_t size, struct tp_listing *listing)
+{
+	struct csv csv = {.name = name, .listing = listing};
 	*listing = (struct tp_listing){0};
-	listing->rank_of_stage = tp_alloc_array(STAGES_MAX, sizeof *listing->rank_of_stage);
-	parser.has_stage = tp_alloc_array(STAGES_MAX, sizeof *parser.has_stage);
-	enum tp_status status = listing->rank_of_stage && parser.has_stage ? take_rows(&parser, text) : TP_ERR_NOMEM;
-	tp_free(parser.has_stage);
+	int64_t rows = count_rows(bytes, &size);
+	if (rows == 0)
+		return tp_fail(TP_ERR_INPUT, "%s: expected a row of operations per rank, found an empty file", name);
+	if (rows > RANKS_MAX)
+		return tp_fail(TP_ERR_INPUT, "%s: expected at most %d rows, one per rank, found %lld", name, RANKS_MAX,
+		               (long long)rows);
+	enum tp_status status = tp_listing_init(listing, (int32_t)rows);
+	if (status == TP_OK)
+		status = parse_rows(&csv, bytes, size);
+	tp_free(csv.rank_of);
 	if (status != TP_OK)
 		tp_listing_release(listing);
 	return status;
+}
+
+/* --- files -------------------------------------------------------------------------------------------------------- */
+
+static enum tp_status read_all(const char *path, FILE *file, struct tp_text *text)
+{
+	char buffer[1 << 14];
+	size_t read;
+	while ((read = fread(buffer, 1, sizeof buffer, file)) > 0) {
+		if (memchr(buffer, '\0', read))
+			return tp_fail(TP_ERR_INPUT, "%s: expected text, found a NUL byte", path);
+		tp_text_add(text, "%.*s", (int)read, buffer);
+		if (text->failed)
+			return TP_ERR_NOMEM;
+		if (text->length > FILE_MAX)
+			return tp_fail(TP_ERR_INPUT, "%s: expected a schedule of at most 256 MiB, found more", path);
+	}
+	return ferror(file) ? tp_fail(TP_ERR_IO, "%s: cannot be read: %s", path, strerror(errno)) : TP_OK;
 }
 
 enum tp_status tp_listing_read_csv(const char *path, struct tp_listing *listing)
@@ -230,20 +256,12 @@ enum tp_status tp_listing_read_csv(const char *path, struct tp_listing *listing)
 	*listing = (struct tp_listing){0};
 	FILE *file = fopen(path, "r");
 	if (!file)
-		return tp_fail(TP_ERR_INPUT, "--file %s: cannot be read: %s", path, strerror(errno));
-	char *text = tp_alloc(FILE_MAX_BYTES + 1);
-	enum tp_status status = TP_ERR_NOMEM;
-	if (text) {
-		size_t length = fread(text, 1, FILE_MAX_BYTES + 1, file);
-		if (ferror(file))
-			status = tp_fail(TP_ERR_INPUT, "--file %s: cannot be read: %s", path, strerror(errno));
-		else if (length > FILE_MAX_BYTES || memchr(text, '\0', length))
-			status = tp_fail(TP_ERR_INPUT, "%s: expected a text of at most 64 MiB, found %s", path,
-			                 length > FILE_MAX_BYTES ? "more" : "a NUL in it");
-		else
-			status = tp_listing_parse_csv(path, text, listing);
-	}
+		return tp_fail(TP_ERR_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
+	struct tp_text text = {0};
+	enum tp_status status = read_all(path, file, &text);
 	(void)fclose(file);
-	tp_free(text);
+	if (status == TP_OK)
+		status = tp_listing_parse_csv(path, tp_text_get(&text), text.length, listing);
+	tp_text_release(&text);
 	return status;
 }

@@ -146,6 +146,47 @@ static void grid_is_the_papers(void **state)
 	cli_release(&result);
 }
 
+static void verify_says_sound_or_where_not(void **state)
+{
+	(void)state;
+	static const char crossed[] = "0F0,0F1,0B0,0B1\n,1F0,1B1,1F1,1B0\n";
+	cli_write_file("bad.csv", crossed, sizeof crossed - 1);
+	struct cli_result result = cli_run("verify gpipe --stages 3 --micro-batches 2 --mini-batches 4");
+	cli_expect_exit(&result, "verify gpipe", 0);
+	cli_expect_part(result.out, "SOUND: 48 operations");
+	cli_expect_part(result.out, "it runs, too");
+	cli_release(&result);
+	result = cli_run("verify timeprest --stages 2 --micro-batches 2 --mini-batches 3 --format grid");
+	cli_expect_exit(&result, "verify --format grid", 0);
+	struct cli_result simulated =
+	        cli_run("simulate timeprest --stages 2 --micro-batches 2 --mini-batches 3 --format grid");
+	assert_string_equal(result.out, simulated.out);
+	cli_release(&simulated);
+	cli_release(&result);
+	result = cli_run("verify --file bad.csv");
+	cli_expect_exit(&result, "verify --file bad.csv", 2);
+	cli_expect_part(result.out, "NOT SOUND");
+	cli_expect_part(result.out, ">1a<");
+	cli_expect_part(result.err, "bad.csv: message order");
+	cli_release(&result);
+	result = cli_run("verify --file bad.csv --format json");
+	cli_expect_exit(&result, "verify --format json", 2);
+	json_t *root = json_loads(result.out, 0, NULL);
+	assert_non_null(root);
+	assert_true(json_is_false(json_object_get(root, "sound")));
+	json_t *fault = json_object_get(root, "fault");
+	assert_string_equal(json_string_value(json_object_get(fault, "kind")), "message order");
+	assert_int_equal(json_integer_value(json_object_get(fault, "stage")), 0);
+	assert_int_equal(json_integer_value(json_object_get(fault, "step")), 2);
+	json_decref(root);
+	cli_release(&result);
+	cli_expect_refusal("verify --file none.csv", "none.csv", "cannot be opened");
+	cli_expect_refusal("verify gpipe --file bad.csv", "--file", "'gpipe'");
+	cli_expect_refusal("verify pipedream-2bw --stages 3 --micro-batches 2", "--micro-batches", "3");
+	cli_expect_refusal("verify --stages 100 --micro-batches 1000 --mini-batches 1000", "--mini-batches",
+	                   "20000000");
+}
+
 static void simulate_json_is_one_object(void **state)
 {
 	(void)state;
@@ -238,6 +279,7 @@ int main(int argc, char **argv)
 	        cmocka_unit_test(wrong_usage_is_refused),
 	        cmocka_unit_test(wrong_numbers_are_refused),
 	        cmocka_unit_test(grid_is_the_papers),
+	        cmocka_unit_test(verify_says_sound_or_where_not),
 	        cmocka_unit_test(simulate_json_is_one_object),
 	        cmocka_unit_test(last_of_a_repeated_option_wins),
 	        cmocka_unit_test(words_and_options_mix),
