@@ -180,15 +180,16 @@ static json_t *stage_json(const struct plan *plan, int32_t s)
 	for (int32_t kind = 0; kind < TP_MEM_DATA; kind++)
 		json_object_set_new(memory, tp_mem_kind_text((enum tp_mem_kind)kind),
 		                    json_integer(stage->memory->reserved_bytes[kind]));
-	return json_pack(
-	        "{s:i, s:s, s:i, s:I, s:I, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:o, s:I, s:I}", "stage", (int)s, "layers",
-	        stage->blocks, "blocks", (int)stage->block_count, "parameters", (json_int_t)stage->parameters,
-	        "forward_flops_per_sample", (json_int_t)stage->forward_flops_per_sample, "in_flight_mini_batches",
-	        (int)stage->in_flight_limit, "slots", (int)stage->slots, "slot_samples", (int)stage->slot_samples,
-	        "version_buffers", (int)stage->version_buffers, "ring_forward", (json_int_t)stage->ring_forward,
-	        "ring_backward", (json_int_t)stage->ring_backward, "ring_forward_least",
-	        (json_int_t)stage->least_forward, "ring_backward_least", (json_int_t)stage->least_backward, "reserved_bytes", memory, "reserved_total_bytes",
-	        (json_int_t)reserved_total(stage), "busy_ns", (json_int_t)plan->forecast.busy[s]);
+	return json_pack("{s:i, s:s, s:i, s:I, s:I, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:o, s:I, s:I}", "stage",
+	                 (int)s, "layers", stage->blocks, "blocks", (int)stage->block_count, "parameters",
+	                 (json_int_t)stage->parameters, "forward_flops_per_sample",
+	                 (json_int_t)stage->forward_flops_per_sample, "in_flight_mini_batches",
+	                 (int)stage->in_flight_limit, "slots", (int)stage->slots, "slot_samples",
+	                 (int)stage->slot_samples, "version_buffers", (int)stage->version_buffers, "ring_forward",
+	                 (json_int_t)stage->ring_forward, "ring_backward", (json_int_t)stage->ring_backward,
+	                 "ring_forward_least", (json_int_t)stage->least_forward, "ring_backward_least",
+	                 (json_int_t)stage->least_backward, "reserved_bytes", memory, "reserved_total_bytes",
+	                 (json_int_t)reserved_total(stage), "busy_ns", (json_int_t)plan->forecast.busy[s]);
 }
 
 static enum tp_status print_json(const struct plan *plan)
@@ -208,17 +209,17 @@ static enum tp_status print_json(const struct plan *plan)
 		                                (json_int_t)traffic.up_messages, "up_bytes",
 		                                (json_int_t)traffic.up_bytes));
 	}
-	json_t *root = json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:b, s:o, s:o, s:f, s:f, s:s, s:I, s:I, s:f}",
-	                         "schedule", plan->info->policy->name, "model", config->model, "device", config->device,
-	                         "stages", (int)plan->info->stages, "micro_batches", (int)plan->info->micro_batches,
-	                         "batch_samples", (int)config->batch, "mini_batches_per_epoch",
-	                         (json_int_t)plan->info->minis_per_epoch, "dropped_samples",
-	                         (json_int_t)plan->info->dropped_samples, "rendezvous", plan->info->rendezvous, "per_stage", stages,
-	                         "per_boundary_and_mini_batch", boundaries, "paper_naive_bytes", naive,
-	                         "paper_nf1b_bytes", nf1b, "costs", config->costs[0] ? config->costs : "alone",
-	                         "predicted_epoch_ns", (json_int_t)plan->forecast.makespan, "version_difference_max",
-	                         (json_int_t)plan->forecast.version_difference_max, "version_difference_mean",
-	                         plan->forecast.version_difference_mean);
+	json_t *root = json_pack(
+	        "{s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:b, s:o, s:o, s:f, s:f, s:s, s:I, s:I, s:f}", "schedule",
+	        plan->info->policy->name, "model", config->model, "device", config->device, "stages",
+	        (int)plan->info->stages, "micro_batches", (int)plan->info->micro_batches, "batch_samples",
+	        (int)config->batch, "mini_batches_per_epoch", (json_int_t)plan->info->minis_per_epoch,
+	        "dropped_samples", (json_int_t)plan->info->dropped_samples, "rendezvous", plan->info->rendezvous,
+	        "per_stage", stages, "per_boundary_and_mini_batch", boundaries, "paper_naive_bytes", naive,
+	        "paper_nf1b_bytes", nf1b, "costs", config->costs[0] ? config->costs : "alone", "predicted_epoch_ns",
+	        (json_int_t)plan->forecast.makespan, "version_difference_max",
+	        (json_int_t)plan->forecast.version_difference_max, "version_difference_mean",
+	        plan->forecast.version_difference_mean);
 	if (!root)
 		return tp_fail(TP_ERR_NOMEM, "plan: no memory for the JSON object");
 	int failed = json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));

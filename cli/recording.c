@@ -224,8 +224,8 @@ enum tp_status tp_recording_begin(struct tp_recording *recording, const struct t
 {
 	struct described described;
 	recording->store = training->store;
-	enum tp_status status = describe(&described, training->options, tp_trainer_info(trainer)->config,
-	                                 training->comparison, repeat);
+	enum tp_status status =
+	        describe(&described, training->options, tp_trainer_info(trainer)->config, training->comparison, repeat);
 	if (status == TP_OK)
 		status = begin_planned(recording, trainer, &described.run);
 	return release_described(&described, status);

@@ -86,8 +86,8 @@ static enum tp_status begin(struct sweep *sweep, uint64_t *hash)
 {
 	TP_TRY(tp_sweep_points_init(&sweep->points, sweep->options));
 	sweep->config_hashes = tp_alloc_array((size_t)sweep->points.count, sizeof *sweep->config_hashes);
-	sweep->settled = tp_alloc_array((size_t)sweep->points.count * (size_t)sweep->options->repeats,
-	                                sizeof *sweep->settled);
+	sweep->settled =
+	        tp_alloc_array((size_t)sweep->points.count * (size_t)sweep->options->repeats, sizeof *sweep->settled);
 	if (!sweep->config_hashes || !sweep->settled)
 		return TP_ERR_NOMEM;
 	for (int32_t p = 0; p < sweep->points.count; p++) {

@@ -20,7 +20,7 @@ enum tp_sweep_axis {
 };
 
 struct tp_sweep_values {
-	char **texts; /* each as the option of `run` takes it */
+	char **texts;  /* each as the option of `run` takes it */
 	int32_t count; /* 0: not varied */
 };
 

@@ -12,7 +12,7 @@
 /* The runs of one point. */
 struct point {
 	int32_t done;
-	const struct tp_store_outcome *latest, *latest_failed; /* NULL: none */
+	const struct tp_store_outcome *latest, *latest_failed;                      /* NULL: none */
 	double epoch_ns, samples_per_s, idle_share, version_difference, peak_bytes; /* medians; NAN: not known */
 };
 
@@ -166,8 +166,8 @@ static enum tp_status print_json(const struct tp_sweep_points *points, const cha
 	json_t *all = json_array();
 	for (int32_t i = 0; i < points->count; i++)
 		json_array_append_new(all, point_json(points, i, runs, config_hashes[i]));
-	json_t *root = json_pack("{s:s, s:s, s:o}", "comparison", comparison, "database", points->options->db, "points",
-	                         all);
+	json_t *root =
+	        json_pack("{s:s, s:s, s:o}", "comparison", comparison, "database", points->options->db, "points", all);
 	if (!root)
 		return tp_fail(TP_ERR_NOMEM, "sweep: no memory for the JSON object");
 	int failed = json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));

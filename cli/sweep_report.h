@@ -5,8 +5,8 @@
 #include "cli/sweep_points.h"
 #include "results/queries.h"
 
-/* Print the points from the runs that the database has of them, `config_hashes` by point: medians over the runs that are
- * done; as a table, or as one JSON object. */
+/* Print the points from the runs that the database has of them, `config_hashes` by point: medians over the runs that
+ * are done; as a table, or as one JSON object. */
 enum tp_status tp_sweep_report(const struct tp_sweep_points *points, const char *comparison,
                                const uint64_t *config_hashes, const struct tp_store_outcome *outcomes, int64_t count,
                                bool json);

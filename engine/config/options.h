@@ -29,11 +29,11 @@ struct tp_options {
 	char run_name[TP_CONFIG_NAME_BYTES]; /* "" for none */
 	char note[256];
 	enum tp_simulate_format format;
-	bool ops; /* of simulate: with all operations */
+	bool ops;                                 /* of simulate: with all operations */
 	char schedule_file[TP_CONFIG_PATH_BYTES]; /* of verify; "" for a policy's own list */
 	int32_t ring;                             /* of verify: messages per boundary and direction; 0: any number */
-	struct tp_varied varied;    /* of sweep */
-	bool retry_failed, restart; /* of sweep */
+	struct tp_varied varied;                  /* of sweep */
+	bool retry_failed, restart;               /* of sweep */
 	enum tp_theory_format theory_format;
 	char stage_range[32], micro_range[32]; /* of theory */
 	char message[32];                      /* bytes of a micro-batch between stages; "" for the model's */

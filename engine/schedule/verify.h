@@ -40,14 +40,14 @@ struct tp_fault {
 
 struct tp_verify_limits {
 	int64_t ring_forward, ring_backward; /* messages that the ring of every boundary holds; both 0: no limit */
-	const int64_t *mini_limit;  /* per stage: mini-batches in flight at most; NULL: no limit */
-	const int64_t *micro_limit; /* and micro-batches; a split backward ends with its weight part */
+	const int64_t *mini_limit;           /* per stage: mini-batches in flight at most; NULL: no limit */
+	const int64_t *micro_limit;          /* and micro-batches; a split backward ends with its weight part */
 };
 
 struct tp_verify_report {
 	bool ok;
 	int64_t ring_forward, ring_backward; /* as in the limits */
-	struct tp_fault fault; /* the first one */
+	struct tp_fault fault;               /* the first one */
 	/* What follows is known as far as the checks came: `replayed` without a fault before or in the replay. */
 	bool replayed;
 	int32_t stages;

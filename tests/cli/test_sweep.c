@@ -14,7 +14,7 @@
 
 #include "tests/cli/harness.h"
 
-#define SMALL                                                                                                       \
+#define SMALL                                                                                                          \
 	"--device reference --model mlp --hidden 8 --batch 12 --synthetic-train 48 --synthetic-test 4 --evaluate off " \
 	"--warm-up 0"
 

@@ -117,7 +117,7 @@ static void test_named_messages(void **state)
 static void expect_fault(const char *csv, int64_t ring, enum tp_fault_kind kind, int32_t rank, int64_t step,
                          const char *part)
 {
-	const struct tp_verify_limits limits = {.ring = ring};
+	const struct tp_verify_limits limits = {.ring_forward = ring, .ring_backward = ring};
 	struct tp_listing listing;
 	struct tp_verify_report report;
 	assert_int_equal(parse(csv, &listing), TP_OK);
@@ -229,7 +229,7 @@ static void test_malformed(void **state)
 static void test_damage(void **state)
 {
 	(void)state;
-	static const struct tp_verify_limits limits = {.ring = 1};
+	static const struct tp_verify_limits limits = {.ring_forward = 1, .ring_backward = 1};
 	char damaged[sizeof messages];
 	int refused = 0, sound = 0, at_fault = 0;
 	for (size_t at = 0; at < sizeof messages - 1; at++) {
