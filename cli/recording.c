@@ -97,7 +97,7 @@ static struct emulated *collect_emulation(const struct tp_trainer *trainer)
 {
 	const struct tp_emulation *emulation = tp_trainer_emulation(trainer);
 	int32_t links = emulation->downstream ? 2 * (emulation->stages - 1) : 0;
-	int32_t workers = emulation->cluster.worker_count;
+	int32_t workers = emulation->cluster.worker_count > 0 ? emulation->stages : 0;
 	struct emulated *emulated = tp_alloc(sizeof *emulated + (size_t)links * sizeof *emulated->links +
 	                                     (size_t)workers * sizeof *emulated->workers);
 	if (!emulated)

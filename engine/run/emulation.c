@@ -9,9 +9,9 @@
 static enum tp_status check_workers(const struct tp_emulation *emulation, const struct tp_run_config *config)
 {
 	const struct tp_cluster *cluster = &emulation->cluster;
-	if (cluster->worker_count != emulation->stages)
+	if (cluster->worker_count != config->stages) /* a schedule of a single stage takes the first of them */
 		return tp_fail(TP_ERR_INPUT, "--cluster %s: expected as many workers as --stages (%d), found %d",
-		               config->cluster, emulation->stages, cluster->worker_count);
+		               config->cluster, config->stages, cluster->worker_count);
 	for (int32_t s = 0; s < emulation->stages && config->clock == TP_CLOCK_REAL; s++) {
 		if (cluster->workers[s].speed > 1)
 			return tp_fail(
@@ -94,7 +94,7 @@ double tp_emulation_speed(const struct tp_emulation *emulation, int32_t stage)
 
 void tp_emulation_scale(const struct tp_emulation *emulation, struct tp_cost_table *costs)
 {
-	for (int32_t s = 0; s < emulation->cluster.worker_count; s++)
+	for (int32_t s = 0; s < emulation->stages && emulation->cluster.worker_count > 0; s++)
 		tp_cost_table_scale(costs, s, emulation->cluster.workers[s].speed);
 }
 

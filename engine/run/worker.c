@@ -144,12 +144,11 @@ static void commit(struct tp_worker *worker)
 {
 	struct tp_crew *crew = worker->crew;
 	struct tp_version_ledger *ledger = &worker->station.ledger;
-	if (crew->static_order) {
-		tp_ledger_observe(ledger, &planned_op(worker)->seen_at_end, &crew->plan.stamps);
-		return;
-	}
 	struct tp_observation before = tp_board_commit(&crew->board, ledger->live + 1);
-	tp_ledger_observe(ledger, &before, &crew->board.stamps);
+	if (crew->static_order) /* versions are the plan's; the bound alone goes by what has happened */
+		tp_ledger_observe(ledger, &planned_op(worker)->seen_at_end, &crew->plan.stamps);
+	else
+		tp_ledger_observe(ledger, &before, &crew->board.stamps);
 	if (crew->pipeline.max_staleness > 0) /* the last stage may be waiting for this */
 		tp_waiter_signal(&crew->workers[crew->pipeline.stages - 1].waiter);
 }

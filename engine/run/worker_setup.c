@@ -40,8 +40,6 @@ void tp_worker_release(struct tp_worker *worker)
 void tp_worker_begin_epoch(struct tp_worker *worker)
 {
 	tp_station_begin_epoch(&worker->station, &worker->crew->pipeline);
-	if (worker->crew->static_order) /* the bound has shaped the plan */
-		worker->station.progress.max_staleness = INT64_MAX;
 	tp_recorder_restart(&worker->recorder);
 	tp_memory_restart(&worker->stage.memory, worker->crew->epoch);
 	if (worker->index > 0)

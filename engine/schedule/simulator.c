@@ -415,8 +415,6 @@ static enum tp_status sim_init(struct sim *sim)
 	stamps->tags = tp_alloc_array((size_t)stamps->tag_mask + 1, sizeof *stamps->tags);
 	stamps->stamps = tp_alloc_array((size_t)stamps->stamp_mask + 1, sizeof *stamps->stamps);
 	sim->stamps = sim->input->plan ? &sim->input->plan->stamps : stamps;
-	if (sim->input->plan) /* the bound has shaped the plan */
-		sim->stages[sim->pipeline.stages - 1].station->progress.max_staleness = INT64_MAX;
 	return stamps->tags && stamps->stamps ? TP_OK : TP_ERR_NOMEM;
 }
 

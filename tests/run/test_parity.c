@@ -11,7 +11,10 @@
 
 #include "tests/run/training.h"
 
-static const char *const schedules[] = {"sequential", "gpipe", "pipedream", "timeprest"};
+static const char *const schedules[] = {"sequential", "gpipe", "pipedream", "timeprest", "1f1b", "zb-h1", "i-timeprest"};
+/* Those that update once a mini-batch, when nothing is under way: none of them is out of step. */
+static const char *const flushing[] = {"gpipe", "1f1b", "zb-h1"};
+enum { FLUSHING = sizeof flushing / sizeof *flushing };
 
 /* Distance of `config`'s result from that of `sequential` on the same samples. */
 static double distance_from_sequential(const struct tp_run_config *config, const struct tp_dataset *dataset)
@@ -33,30 +36,35 @@ static double distance_from_sequential(const struct tp_run_config *config, const
 	return distance;
 }
 
-static void test_gpipe_equals_sequential(void **state)
+static void test_flushing_equal_sequential(void **state)
 {
 	(void)state;
 	struct tp_dataset *dataset = training_dataset(240, 10);
-	for (int32_t stages = 1; stages <= 4; stages++) {
-		for (int32_t n = 1; n <= 5; n += 2) { /* 12 samples in 5 parts are uneven */
-			struct tp_run_config config = training_config("gpipe", stages, n);
-			assert_true(distance_from_sequential(&config, dataset) < 1e-9);
-			config.order = TP_ORDER_DYNAMIC;
-			assert_true(distance_from_sequential(&config, dataset) < 1e-9);
+	for (int i = 0; i < FLUSHING; i++) {
+		for (int32_t stages = 1; stages <= 4; stages++) {
+			for (int32_t n = 1; n <= 5; n += 2) { /* 12 samples in 5 parts are uneven */
+				struct tp_run_config config = training_config(flushing[i], stages, n);
+				assert_true(distance_from_sequential(&config, dataset) < 1e-9);
+				config.order = TP_ORDER_DYNAMIC;
+				assert_true(distance_from_sequential(&config, dataset) < 1e-9);
+			}
 		}
 	}
 	tp_dataset_free(dataset);
 }
 
 /* The same through convolutions and pooling. */
-static void test_gpipe_equals_sequential_vgg11(void **state)
+static void test_flushing_equal_sequential_vgg11(void **state)
 {
 	(void)state;
 	struct tp_dataset *dataset = training_dataset(80, 10);
-	struct tp_run_config config = training_config("gpipe", 3, 2);
-	(void)snprintf(config.model, sizeof config.model, "vgg11");
-	config.batch = 4;
-	assert_true(distance_from_sequential(&config, dataset) < 1e-9);
+	for (int i = 0; i < FLUSHING; i++) {
+		struct tp_run_config config = training_config(flushing[i], 3, 2);
+		(void)snprintf(config.model, sizeof config.model, "vgg11");
+		config.batch = 4;
+		config.mini_batches = 2;
+		assert_true(distance_from_sequential(&config, dataset) < 1e-9);
+	}
 	tp_dataset_free(dataset);
 }
 
@@ -77,8 +85,9 @@ static void test_staleness_is_real(void **state)
 {
 	(void)state;
 	struct tp_dataset *dataset = training_dataset(240, 10);
-	for (size_t i = 2; i < sizeof schedules / sizeof *schedules; i++) {
-		struct tp_run_config config = training_config(schedules[i], 3, 2);
+	static const char *const stale[] = {"pipedream", "timeprest", "i-timeprest"};
+	for (size_t i = 0; i < sizeof stale / sizeof *stale; i++) {
+		struct tp_run_config config = training_config(stale[i], 3, 2);
 		assert_true(distance_from_sequential(&config, dataset) > 1e-6);
 	}
 	tp_dataset_free(dataset);
@@ -182,8 +191,8 @@ static void test_loss_falls(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_gpipe_equals_sequential),
-	        cmocka_unit_test(test_gpipe_equals_sequential_vgg11),
+	        cmocka_unit_test(test_flushing_equal_sequential),
+	        cmocka_unit_test(test_flushing_equal_sequential_vgg11),
 	        cmocka_unit_test(test_one_stage_equals_sequential),
 	        cmocka_unit_test(test_staleness_is_real),
 	        cmocka_unit_test(test_static_order_is_repeatable),
