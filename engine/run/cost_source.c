@@ -99,7 +99,8 @@ static enum tp_status count_flops(const struct tp_cost_request *request, struct 
 	enum tp_status status = tp_plan_init(&plan, request->config, request->named, request->dataset);
 	if (status == TP_OK)
 		status = tp_costs_flops(plan.model, plan.blocks_per_stage, plan.slicing,
-		                        tp_cost_shape_of(request->pipeline), flops_per_s, table);
+		                        tp_cost_shape_of(request->pipeline),
+		                        request->config->backward == TP_BACKWARD_RECOMPUTE, flops_per_s, table);
 	tp_plan_release(&plan);
 	return status;
 }

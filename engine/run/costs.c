@@ -181,9 +181,12 @@ static double parameters_of(const struct tp_model *model, int32_t first_block, i
 }
 
 enum tp_status tp_costs_flops(const struct tp_model *model, const int32_t *blocks_per_stage, struct tp_slicing slicing,
-                              struct tp_cost_shape shape, double flops_per_s, struct tp_cost_table *table)
+                              struct tp_cost_shape shape, bool recompute, double flops_per_s,
+                              struct tp_cost_table *table)
 {
-	static const double factor[TP_OP_KINDS] = {[TP_OP_F] = 1, [TP_OP_B] = 2, [TP_OP_BX] = 1, [TP_OP_BW] = 1};
+	const int again = recompute; /* the first part of a backward runs the forward again */
+	const double factor[TP_OP_KINDS] = {
+	        [TP_OP_F] = 1, [TP_OP_B] = 2 + again, [TP_OP_BX] = 1 + again, [TP_OP_BW] = 1};
 	TP_TRY(tp_cost_table_init(table, shape));
 	for (int32_t s = 0, first_block = 0; s < shape.stages; first_block += blocks_per_stage[s], s++) {
 		double forward = 0;

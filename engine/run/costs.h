@@ -17,8 +17,10 @@ enum tp_status tp_costs_from_records(struct tp_cost_shape shape, const struct tp
 enum tp_status tp_costs_alone(struct tp_trainer *trainer, int32_t rounds, struct tp_cost_table *table);
 
 /* Costs counted: a forward is the stage's counted floating-point operations at `flops_per_s`, a backward twice that
- * (each part of a split one once), an update three operations for each parameter. */
+ * (each part of a split one once) and once more when it runs the forward again (`recompute`), an update three
+ * operations for each parameter. */
 enum tp_status tp_costs_flops(const struct tp_model *model, const int32_t *blocks_per_stage, struct tp_slicing slicing,
-                              struct tp_cost_shape shape, double flops_per_s, struct tp_cost_table *table);
+                              struct tp_cost_shape shape, bool recompute, double flops_per_s,
+                              struct tp_cost_table *table);
 
 #endif

@@ -138,6 +138,7 @@ enum tp_status tp_listing_from_pipeline(const struct tp_pipeline *pipeline, stru
 	listing->micro_batches = tp_forwards_per_mini(policy, whole.micro_batches);
 	listing->backwards_per_mini = tp_backwards_per_mini(policy, whole.micro_batches);
 	listing->minis = whole.minis;
+	listing->max_staleness = whole.max_staleness;
 	listing->split = policy->backward_split;
 	listing->knows_versions = true;
 	listing->reads_lag = policy->forward_reads == TP_READS_DELAYED;

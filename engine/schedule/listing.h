@@ -55,6 +55,7 @@ struct tp_listing {
 	bool names_messages;      /* SEND and RECV are listed: nothing is sent but by them */
 	bool knows_versions;      /* the version fields hold something */
 	bool reads_lag;           /* forwards read two updates behind, so that two versions outlast an epoch */
+	int64_t max_staleness;    /* --max-staleness: a backward at the last stage waits for its commit; 0: none */
 	int64_t oldest_version;   /* that may be read: 0, or less where the epoch before left older ones */
 	int32_t *versions_at_end; /* per stage, once drained; NULL unless knows_versions */
 	struct tp_listed_rank *lists;

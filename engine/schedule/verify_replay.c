@@ -7,6 +7,19 @@ enum { CHAIN_SHOWN = 4 };
 
 /* --- what an entry needs ------------------------------------------------------------------------------------------ */
 
+/* --max-staleness: the backward of a mini-batch at the last stage needs the one that far before it applied at all
+ * stages, which ends with its last backward at stage 0. */
+static bool bound_of(const struct tp_verify_index *index, const struct tp_listed *op, struct tp_listed_place *need)
+{
+	const struct tp_listing *listing = index->listing;
+	int64_t applied = op->mini - listing->max_staleness;
+	if (listing->max_staleness == 0 || applied < 1)
+		return false;
+	int32_t micro = listing->backwards_per_mini > 1 ? listing->backwards_per_mini - 1 : TP_WHOLE;
+	*need = tp_verify_find(index, 0, TP_CLASS_BACKWARD, applied, micro);
+	return true;
+}
+
 /* Need number `k` of an entry, 0-based; false when there are no more. */
 static bool need_of(const struct tp_verify_index *index, const struct tp_listed *op, int32_t k,
                     struct tp_listed_place *need)
@@ -27,8 +40,9 @@ static bool need_of(const struct tp_verify_index *index, const struct tp_listed 
 	case TP_LISTED_BX:
 		if (stage == listing->stages - 1) { /* its own forwards */
 			bool whole = listing->backwards_per_mini < listing->micro_batches;
-			if (k >= (whole ? listing->micro_batches : 1))
-				return false;
+			int32_t own = whole ? listing->micro_batches : 1;
+			if (k >= own)
+				return k == own && bound_of(index, op, need);
 			*need = tp_verify_find(index, stage, TP_CLASS_FORWARD, op->mini, whole ? k : op->micro);
 			return true;
 		}

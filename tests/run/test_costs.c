@@ -32,7 +32,7 @@ static void counted_costs_are_flops_over_rate(void **state)
 	static const int32_t samples[] = {3, 2};
 	const struct tp_slicing slices = {.batch = 5, .count = 2}, one = {.batch = 5, .count = 1};
 	struct tp_cost_table table;
-	assert_int_equal(tp_costs_flops(&model, blocks_per_stage, slices, whole, 1e9, &table), TP_OK);
+	assert_int_equal(tp_costs_flops(&model, blocks_per_stage, slices, whole, false, 1e9, &table), TP_OK);
 	for (int32_t s = 0; s < 2; s++) {
 		for (int32_t j = 0; j < 2; j++)
 			assert_int_equal(*tp_cost_entry(&table, s, TP_OP_F, j), flops[s] * samples[j]);
@@ -40,7 +40,7 @@ static void counted_costs_are_flops_over_rate(void **state)
 		assert_int_equal(*tp_cost_entry(&table, s, TP_OP_U, TP_WHOLE), 3 * parameters[s]);
 	}
 	tp_cost_table_release(&table);
-	assert_int_equal(tp_costs_flops(&model, blocks_per_stage, slices, split, 5e8, &table), TP_OK);
+	assert_int_equal(tp_costs_flops(&model, blocks_per_stage, slices, split, false, 5e8, &table), TP_OK);
 	for (int32_t s = 0; s < 2; s++) {
 		for (int32_t j = 0; j < 2; j++) {
 			assert_int_equal(*tp_cost_entry(&table, s, TP_OP_F, j), 2 * flops[s] * samples[j]);
@@ -49,15 +49,24 @@ static void counted_costs_are_flops_over_rate(void **state)
 		}
 	}
 	tp_cost_table_release(&table);
-	assert_int_equal(tp_costs_flops(&model, blocks_per_stage, one, mini, 1e9, &table), TP_OK);
+	assert_int_equal(tp_costs_flops(&model, blocks_per_stage, one, mini, false, 1e9, &table), TP_OK);
 	assert_int_equal(*tp_cost_entry(&table, 1, TP_OP_F, TP_WHOLE), 5 * flops[1]);
 	assert_int_equal(*tp_cost_entry(&table, 1, TP_OP_B, TP_WHOLE), 10 * flops[1]);
 	tp_cost_table_release(&table);
+	/* run again: by a backward, or by the first part of a split one */
+	assert_int_equal(tp_costs_flops(&model, blocks_per_stage, slices, whole, true, 1e9, &table), TP_OK);
+	assert_int_equal(*tp_cost_entry(&table, 0, TP_OP_F, 0), 3 * flops[0]);
+	assert_int_equal(*tp_cost_entry(&table, 0, TP_OP_B, TP_WHOLE), 3 * 5 * flops[0]);
+	tp_cost_table_release(&table);
+	assert_int_equal(tp_costs_flops(&model, blocks_per_stage, slices, split, true, 1e9, &table), TP_OK);
+	assert_int_equal(*tp_cost_entry(&table, 0, TP_OP_BX, 1), 2 * 2 * flops[0]);
+	assert_int_equal(*tp_cost_entry(&table, 0, TP_OP_BW, 1), 2 * flops[0]);
+	tp_cost_table_release(&table);
 	/* never nothing, never beyond the longest */
-	assert_int_equal(tp_costs_flops(&model, blocks_per_stage, one, mini, 1e15, &table), TP_OK);
+	assert_int_equal(tp_costs_flops(&model, blocks_per_stage, one, mini, false, 1e15, &table), TP_OK);
 	assert_int_equal(*tp_cost_entry(&table, 0, TP_OP_F, 0), 1);
 	tp_cost_table_release(&table);
-	assert_int_equal(tp_costs_flops(&model, blocks_per_stage, one, mini, 1e-3, &table), TP_OK);
+	assert_int_equal(tp_costs_flops(&model, blocks_per_stage, one, mini, false, 1e-3, &table), TP_OK);
 	assert_int_equal(*tp_cost_entry(&table, 0, TP_OP_F, 0), TP_COST_MAX_NS);
 	tp_cost_table_release(&table);
 }
