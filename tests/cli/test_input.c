@@ -127,7 +127,7 @@ static void costs_that_do_not_fit(void **state)
 	expect_refused_costs("0,BX,0,5\n", "costs.csv: line 3: operation", "does not split");
 	expect_refused_costs(COSTS("0") COSTS("0"), "costs.csv: line 7", "second cost of stage 0");
 	expect_refused_costs(COSTS("0"), "costs.csv", "at stage 1 of 2");
-	expect_refused_costs(COSTS("0") COSTS("1") COSTS("2"), "costs.csv: line 11: stage", "'2'");
+	expect_refused_costs(COSTS("0") COSTS("1") COSTS("2"), "costs.csv: line 11: stage", "found stage 2");
 	expect_refusal("--clock virtual --costs no-such.csv", "no-such.csv", "No such file");
 	expect_refusal("--clock virtual --costs uniform:1,2", "--costs uniform", "'1'");
 	expect_refusal("--clock virtual --costs uniform:1ms", "--costs uniform", "'1ms'");
