@@ -77,7 +77,7 @@ static void print_head(const struct plan *plan)
 
 static void print_stages(const struct plan *plan)
 {
-	printf("%5s  %-12.12s %6s %12s %14s %9s %9s %14s %9s %9s  %s\n", "stage", "worker", "blocks", "parameters",
+	printf("%5s  %-16.16s %6s %12s %14s %9s %9s %14s %9s %9s  %s\n", "stage", "worker", "blocks", "parameters",
 	       "Mflop/sample F", "in flight", "versions", "slots x sample", "F needs", "B needs", "layers");
 	for (int32_t s = 0; s < plan->info->stages; s++) {
 		const struct tp_stage_info *stage = tp_trainer_stage(plan->trainer, s);
@@ -87,7 +87,7 @@ static void print_stages(const struct plan *plan)
 		(void)snprintf(rings[1], sizeof rings[1], "%" PRId64 " of %" PRId64, stage->least_backward,
 		               stage->ring_backward);
 		(void)snprintf(slots, sizeof slots, "%" PRId32 " x %" PRId32, stage->slots, stage->slot_samples);
-		printf("%5" PRId32 "  %-12.12s %6" PRId32 " %12" PRId64 " %14.2f %9" PRId32 " %9" PRId32
+		printf("%5" PRId32 "  %-16.16s %6" PRId32 " %12" PRId64 " %14.2f %9" PRId32 " %9" PRId32
 		       " %14s %9s %9s  %s\n",
 		       s, plan->emulation->cluster.worker_count ? plan->emulation->cluster.workers[s].name : "this",
 		       stage->block_count, stage->parameters, (double)stage->forward_flops_per_sample * 1e-6,
@@ -102,7 +102,7 @@ static void print_memory(const struct plan *plan)
 {
 	printf("\n%-18s", "reserved, MiB");
 	for (int32_t s = 0; s < plan->info->stages; s++)
-		printf(" %8s %-2" PRId32, "stage", s);
+		printf(" %8s %2" PRId32, "stage", s);
 	for (int32_t kind = 0; kind < TP_MEM_DATA; kind++) {
 		printf("\n%-18s", tp_mem_kind_text((enum tp_mem_kind)kind));
 		for (int32_t s = 0; s < plan->info->stages; s++)
