@@ -75,6 +75,14 @@ static void print_head(const struct plan *plan)
 	       info->stages, info->micro_batches, config->batch, info->minis_per_epoch, info->dropped_samples);
 }
 
+static void write_ring(char out[32], int64_t least, int64_t ring)
+{
+	if (ring == 0) /* no neighbour on this side */
+		(void)snprintf(out, 32, "-");
+	else
+		(void)snprintf(out, 32, "%" PRId64 " of %" PRId64, least, ring);
+}
+
 static void print_stages(const struct plan *plan)
 {
 	printf("%5s  %-16.16s %6s %12s %14s %9s %9s %14s %9s %9s  %s\n", "stage", "worker", "blocks", "parameters",
@@ -82,10 +90,8 @@ static void print_stages(const struct plan *plan)
 	for (int32_t s = 0; s < plan->info->stages; s++) {
 		const struct tp_stage_info *stage = tp_trainer_stage(plan->trainer, s);
 		char slots[32], rings[2][32];
-		(void)snprintf(rings[0], sizeof rings[0], "%" PRId64 " of %" PRId64, stage->least_forward,
-		               stage->ring_forward);
-		(void)snprintf(rings[1], sizeof rings[1], "%" PRId64 " of %" PRId64, stage->least_backward,
-		               stage->ring_backward);
+		write_ring(rings[0], stage->least_forward, stage->ring_forward);
+		write_ring(rings[1], stage->least_backward, stage->ring_backward);
 		(void)snprintf(slots, sizeof slots, "%" PRId32 " x %" PRId32, stage->slots, stage->slot_samples);
 		printf("%5" PRId32 "  %-16.16s %6" PRId32 " %12" PRId64 " %14.2f %9" PRId32 " %9" PRId32
 		       " %14s %9s %9s  %s\n",
