@@ -148,7 +148,7 @@ static enum tp_status parse_uniform(const char *spec, int64_t ns[3])
 		rest += length;
 		if (*rest == '\0' && i > 0)
 			return TP_OK;
-		if (*rest == ',')
+		if (*rest == ',' && i < 2)
 			rest++;
 	}
 	return *rest == '\0'

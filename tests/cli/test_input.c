@@ -133,6 +133,7 @@ static void costs_that_do_not_fit(void **state)
 	expect_refusal("--clock virtual --costs uniform:1ms", "--costs uniform", "'1ms'");
 	expect_refusal("--clock virtual --costs uniform:0,1ms", "--costs uniform", "'0'");
 	expect_refusal("--clock virtual --costs uniform:1ms,2ms,3ms,4ms", "--costs uniform", "three");
+	expect_refusal("--clock virtual --costs uniform:1ms,2ms,3ms,", "--costs uniform", "three");
 	expect_refusal("--clock virtual --costs run:0", "--costs run", "'0'");
 	/* and one that does fit */
 	struct cli_result result;
