@@ -32,12 +32,18 @@ static struct tp_run_config config_of(int32_t stages, int32_t micro_batches)
 static const struct {
 	const char *schedule, *takes;
 } table[] = {
-        {"sequential", ""},          {"gpipe", ""},
-        {"1f1b", "f"},               {"zb-h1", "f"},
-        {"pipedream", "f"},          {"pipedream-vsync", "f"},
-        {"pipedream-2bw", "f"},      {"timeprest", "vqsf"},
-        {"timeprest-stash", "f"},    {"timeprest-1f1b", "vqsf"},
-        {"v-timeprest", "f"},        {"i-timeprest", "sfd"},
+        {"sequential", ""},
+        {"gpipe", ""},
+        {"1f1b", "f"},
+        {"zb-h1", "f"},
+        {"pipedream", "f"},
+        {"pipedream-vsync", "f"},
+        {"pipedream-2bw", "f"},
+        {"timeprest", "vqsf"},
+        {"timeprest-stash", "f"},
+        {"timeprest-1f1b", "vqsf"},
+        {"v-timeprest", "f"},
+        {"i-timeprest", "sfd"},
 };
 
 static void expect(const char *schedule, const struct tp_run_config *config, bool taken, const char *option)

@@ -202,11 +202,10 @@ static void committed_is_latest_where_v_is_one(void **state)
 	static const struct {
 		int32_t stages, micro_batches;
 		bool same;
-	} cases[] = {{2, 1, true}, {2, 3, true}, {3, 2, true}, {4, 3, true}, {4, 4, true},
-	             {3, 1, false}, {4, 1, false}, {4, 2, false}};
+	} cases[] = {{2, 1, true}, {2, 3, true},  {3, 2, true},  {4, 3, true},
+	             {4, 4, true}, {3, 1, false}, {4, 1, false}, {4, 2, false}};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct tp_run_config committed =
-		        training_config("timeprest", cases[i].stages, cases[i].micro_batches);
+		struct tp_run_config committed = training_config("timeprest", cases[i].stages, cases[i].micro_batches);
 		struct tp_run_config latest = committed;
 		latest.backward_version = TP_BACKWARD_LATEST;
 		expect_same_bits(&committed, &latest, cases[i].same);
