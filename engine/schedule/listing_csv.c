@@ -18,6 +18,7 @@ static const struct csv_action {
         {"B", TP_LISTED_B},
         {"I", TP_LISTED_BX},
         {"W", TP_LISTED_BW},
+        {"BW", TP_LISTED_B}, /* as older files name a whole one */
         {"SEND_F", TP_LISTED_SEND_F},
         {"RECV_F", TP_LISTED_RECV_F},
         {"SEND_B", TP_LISTED_SEND_B},
@@ -34,7 +35,8 @@ struct csv {
 	int32_t row, column; /* 1-based, of the cell at hand */
 	int32_t stages;      /* one more than the largest, and of micro-batches the same */
 	int32_t micro_batches;
-	int32_t *rank_of; /* by stage: rank + 1 */
+	bool names_input_parts; /* there is an I */
+	int32_t *rank_of;       /* by stage: rank + 1 */
 };
 
 static enum tp_status fail_at(const struct csv *csv, const char *expected, const char *found, size_t length)
@@ -89,6 +91,7 @@ static void note_kind(struct csv *csv, const struct tp_listed *op)
 {
 	csv->micro_batches = op->micro >= csv->micro_batches ? op->micro + 1 : csv->micro_batches;
 	csv->listing->split |= op->kind == TP_LISTED_BX || op->kind == TP_LISTED_BW;
+	csv->names_input_parts |= op->kind == TP_LISTED_BX;
 	csv->listing->names_messages |= !tp_listed_computes(op->kind);
 }
 
@@ -105,7 +108,7 @@ static enum tp_status add_operation(struct csv *csv, const char *cell, size_t le
 	const struct csv_action *action = take_action(&at, end);
 	if (!action)
 		return fail_at(csv,
-		               "one of the actions F, B, I, W, SEND_F, RECV_F, SEND_B, RECV_B, UNSHARD, RESHARD, "
+		               "one of the actions F, B, I, W, BW, SEND_F, RECV_F, SEND_B, RECV_B, UNSHARD, RESHARD, "
 		               "REDUCE_GRAD",
 		               cell, length);
 	op.micro = take_number(&at, end, MICROS_MAX);
@@ -195,6 +198,29 @@ static enum tp_status check_stages(const struct csv *csv)
 	return TP_OK;
 }
 
+/* The nearest backward before step `at` of which that one is the weight part; -1: none. */
+static int64_t backward_before(const struct tp_listed_rank *list, int64_t at)
+{
+	int64_t i = at - 1;
+	while (i >= 0 && (list->ops[i].kind != TP_LISTED_B || list->ops[i].stage != list->ops[at].stage ||
+	                  list->ops[i].micro != list->ops[at].micro))
+		i--;
+	return i;
+}
+
+/* Older files have no I: there a B that a W belongs to is the input part. */
+static void name_input_parts(struct csv *csv)
+{
+	for (int32_t r = 0; r < csv->listing->ranks && !csv->names_input_parts; r++) {
+		struct tp_listed_rank *list = &csv->listing->lists[r];
+		for (int64_t i = 0; i < list->count; i++) {
+			int64_t input = list->ops[i].kind == TP_LISTED_BW ? backward_before(list, i) : -1;
+			if (input >= 0)
+				list->ops[input].kind = TP_LISTED_BX;
+		}
+	}
+}
+
 static enum tp_status parse_rows(struct csv *csv, const char *bytes, size_t size)
 {
 	const char *at = bytes, *end = bytes + size;
@@ -208,6 +234,7 @@ static enum tp_status parse_rows(struct csv *csv, const char *bytes, size_t size
 		at = line_end + 1;
 	}
 	TP_TRY(check_stages(csv));
+	name_input_parts(csv);
 	csv->listing->stages = csv->stages;
 	csv->listing->micro_batches = csv->listing->backwards_per_mini = csv->micro_batches;
 	csv->listing->minis = 1;

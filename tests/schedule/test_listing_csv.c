@@ -91,6 +91,18 @@ static void test_split_backwards(void **state)
 	            ". 1A 1a 1B 1b 1a' .\n");
 }
 
+/* As PyTorch wrote them first: B is the input part where there is a W, BW is both. */
+static void test_older_names(void **state)
+{
+	(void)state;
+	expect_grid("0F0,0F1,,0B0,0W0,0B1,0W1\n,1F0,1B0,1F1,1B1,1W0,1W1\n", 2, 2, 2,
+	            "1A 1B . 1a 1a' 1b 1b'\n"
+	            ". 1A 1a 1B 1b 1a' 1b'\n");
+	expect_grid("0F0,0F1,,0BW0,0B1,0W1\n,1F0,1B0,1F1,1BW1,1W0\n", 2, 2, 2,
+	            "1A 1B . 1a . 1b 1b'\n"
+	            ". 1A 1a 1B 1b 1a' .\n");
+}
+
 static void test_overlap(void **state)
 {
 	(void)state;
@@ -137,6 +149,7 @@ static void test_faults(void **state)
 	expect_fault("0F0,0B0\n,1B0,1F0\n", 0, TP_FAULT_DEADLOCK, 1, 0, "column 2");
 	expect_fault("0F0,0I0\n,1F0,1I0,1W0\n", 0, TP_FAULT_MISSING, 0, 2, "BW 1a' of stage 0");
 	expect_fault("0F0,0B0,0W0\n,1F0,1I0,1W0\n", 0, TP_FAULT_TWICE, 0, 2, "step 1 already");
+	expect_fault("0F0,0B0,0W0,0W0\n,1F0,1B0,1W0\n", 0, TP_FAULT_TWICE, 0, 3, "step 2 already");
 }
 
 static void test_message_faults(void **state)
@@ -277,12 +290,12 @@ static void test_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_gpipe),       cmocka_unit_test(test_1f1b),
-	        cmocka_unit_test(test_interleaved), cmocka_unit_test(test_split_backwards),
-	        cmocka_unit_test(test_overlap),     cmocka_unit_test(test_named_messages),
-	        cmocka_unit_test(test_faults),      cmocka_unit_test(test_message_faults),
-	        cmocka_unit_test(test_malformed),   cmocka_unit_test(test_damage),
-	        cmocka_unit_test(test_files),
+	        cmocka_unit_test(test_gpipe),          cmocka_unit_test(test_1f1b),
+	        cmocka_unit_test(test_interleaved),    cmocka_unit_test(test_split_backwards),
+	        cmocka_unit_test(test_older_names),    cmocka_unit_test(test_overlap),
+	        cmocka_unit_test(test_named_messages), cmocka_unit_test(test_faults),
+	        cmocka_unit_test(test_message_faults), cmocka_unit_test(test_malformed),
+	        cmocka_unit_test(test_damage),         cmocka_unit_test(test_files),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
