@@ -93,6 +93,9 @@ static enum tp_status migrate(struct tp_store *store)
 	TP_TRY(check_again(store, application_id, version));
 	if (version > 0 && version < TP_STORE_SCHEMA_VERSION)
 		TP_TRY(back_up(store, version));
+	/* A table made anew takes the old one's name; else SQLite would refuse that for the sake of the user's own
+	 * views, which find no such table for a moment. */
+	TP_TRY(tp_store_execute(store, "PRAGMA legacy_alter_table = ON", what));
 	for (; version < TP_STORE_SCHEMA_VERSION; version++) {
 		TP_TRY(tp_store_execute(store, migrations[version], what));
 		const struct tp_cell row[] = {tp_integer(version + 1), tp_integer(tp_unix_s()),
@@ -112,5 +115,6 @@ enum tp_status tp_store_migrate(struct tp_store *store)
 	if (application_id == TP_STORE_APPLICATION_ID && version == TP_STORE_SCHEMA_VERSION)
 		return TP_OK;
 	TP_TRY(tp_store_begin(store));
-	return tp_store_end(store, migrate(store));
+	TP_TRY(tp_store_end(store, migrate(store)));
+	return tp_store_execute(store, "PRAGMA legacy_alter_table = OFF", "write its schema");
 }

@@ -121,6 +121,21 @@ static void half_a_migration_is_undone(void **state)
 	assert_int_equal(sql_integer(in_folder("half.db.v1.bak"), "SELECT count(*) FROM mine"), 0);
 }
 
+/* Views of the user's own over what is made anew work as before. */
+static void views_of_the_user_survive(void **state)
+{
+	(void)state;
+	const char *path = in_folder("views.db");
+	make_version_1(path);
+	sql_execute(path,
+	            "CREATE VIEW mine AS SELECT run_id, sum(end_ns - start_ns) AS busy_ns FROM operation GROUP BY "
+	            "run_id; CREATE VIEW yours AS SELECT bubble_ns FROM bubble JOIN mine USING (run_id)");
+	tp_store_close(open_store(path));
+	assert_int_equal(sql_integer(path, "PRAGMA user_version"), TP_STORE_SCHEMA_VERSION);
+	assert_string_equal(sql_text(path, "SELECT * FROM mine"), "1|60");
+	assert_string_equal(sql_text(path, "SELECT * FROM yours"), "40");
+}
+
 /* No room: for the copy, then for the change itself. */
 static void a_full_disk_leaves_the_file(void **state)
 {
@@ -302,6 +317,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(an_older_file_is_migrated),
 	        cmocka_unit_test(no_copy_no_migration),
+	        cmocka_unit_test(views_of_the_user_survive),
 	        cmocka_unit_test(half_a_migration_is_undone),
 	        cmocka_unit_test(a_full_disk_leaves_the_file),
 	        cmocka_unit_test(many_open_an_older_file),
