@@ -35,15 +35,22 @@ const char *tp_sweep_axis_name(enum tp_sweep_axis axis)
 /* --- taking lists apart ----------------------------------------------------------------------------------------------
  */
 
-/* What `run` would say of the value, on options that nobody keeps. */
-static enum tp_status check_value(enum tp_sweep_axis axis, const char *text, const struct tp_options *options)
+/* What `run` would say of the value, on options that nobody keeps; `kept` is the value as it is recorded, so that 2 and
+ * 02 are one. */
+static enum tp_status check_value(enum tp_sweep_axis axis, const char *text, const struct tp_options *options,
+                                  struct tp_text *kept)
 {
+	const struct tp_option *option = tp_option_find(axes[axis].name, TP_FOR_RUN);
 	struct tp_options *trial = tp_alloc(sizeof *trial);
 	if (!trial)
 		return TP_ERR_NOMEM;
 	*trial = *options;
-	enum tp_status status = tp_option_set(tp_option_find(axes[axis].name, TP_FOR_RUN), text, trial);
+	enum tp_status status = tp_option_set(option, text, trial);
+	if (status == TP_OK)
+		tp_option_get(option, trial, kept);
 	tp_free(trial);
+	if (status == TP_OK && kept->failed)
+		return TP_ERR_NOMEM;
 	if (status == TP_OK && axis == TP_SWEEP_SCHEDULE) {
 		const struct tp_policy *policy;
 		status = tp_policy_find(text, &policy);
@@ -58,10 +65,8 @@ static enum tp_status check_value(enum tp_sweep_axis axis, const char *text, con
 	return status;
 }
 
-static enum tp_status add_value(struct tp_sweep_points *points, enum tp_sweep_axis axis, const char *text)
+static enum tp_status keep_value(struct tp_sweep_values *values, enum tp_sweep_axis axis, const char *text)
 {
-	struct tp_sweep_values *values = &points->values[axis];
-	TP_TRY(check_value(axis, text, points->options));
 	for (int32_t i = 0; i < values->count; i++) {
 		if (strcmp(values->texts[i], text) == 0)
 			return tp_fail(TP_ERR_INPUT, "--%s: expected each value once, found %s twice", axes[axis].name,
@@ -77,6 +82,16 @@ static enum tp_status add_value(struct tp_sweep_points *points, enum tp_sweep_ax
 	memcpy(copy, text, bytes);
 	values->texts[values->count++] = copy;
 	return TP_OK;
+}
+
+static enum tp_status add_value(struct tp_sweep_points *points, enum tp_sweep_axis axis, const char *text)
+{
+	struct tp_text kept = {0};
+	enum tp_status status = check_value(axis, text, points->options, &kept);
+	if (status == TP_OK)
+		status = keep_value(&points->values[axis], axis, tp_text_get(&kept));
+	tp_text_release(&kept);
+	return status;
 }
 
 /* `2..8` or `2..8:2`, with the end only where a step meets it. */

@@ -158,6 +158,7 @@ static void malformed_lists_are_refused(void **state)
 	expect_refused("stages", "2,", "an empty one");
 	expect_refused("stages", "2,3,2", "2 twice");
 	expect_refused("stages", "1..3,2..4", "2 twice");
+	expect_refused("stages", "2,02", "2 twice");
 	expect_refused("stages", "0..3", "expected 1 to 1024");
 	expect_refused("stages", "1020..1030", "expected 1 to 1024");
 	expect_refused("micro-batches", "99999999999999999999", "99999999999999999999");
