@@ -126,7 +126,7 @@ static void write_footer(const struct tp_report *report, struct tp_text *out)
 		        report->costs[0] ? report->costs : "alone");
 	else
 		tp_text_add(out, "# times are measured; predicted = the virtual clock's epoch with the run's own "
-		                 "median costs\n");
+		                 "median costs;\n# differs by = (measured - predicted) / predicted\n");
 	if (report->link[0] || report->cluster[0])
 		tp_text_add(out, "# links are emulated:%s%s%s%s\n", report->cluster[0] ? " cluster " : "",
 		            report->cluster, report->link[0] ? " link " : "", report->link);
