@@ -3,12 +3,17 @@
 #include <signal.h>
 #include <string.h>
 
-static struct tp_run_control *watched; /* set while the handler is installed */
+#define DEPTH_MAX 2 /* a run inside a sweep */
+
+/* Those who asked to be told, the outermost first. */
+static struct tp_run_control *watched[DEPTH_MAX];
+static _Atomic int depth;
 
 static void on_signal(int number)
 {
 	(void)number;
-	atomic_store(&watched->stop, true); /* lock-free, hence allowed here */
+	for (int i = atomic_load(&depth) - 1; i >= 0; i--)
+		atomic_store(&watched[i]->stop, true); /* lock-free, hence allowed here */
 }
 
 static void set_handler(void (*handler)(int), int flags)
@@ -24,12 +29,21 @@ static void set_handler(void (*handler)(int), int flags)
 
 void tp_interrupt_install(struct tp_run_control *control)
 {
-	watched = control;
-	set_handler(on_signal, (int)SA_RESETHAND | SA_RESTART);
+	int installed = atomic_load(&depth);
+	TP_CHECK(installed < DEPTH_MAX);
+	watched[installed] = control;
+	atomic_store(&depth, installed + 1);
+	if (installed == 0)
+		set_handler(on_signal, (int)SA_RESETHAND | SA_RESTART);
+	else if (atomic_load(&watched[0]->stop))
+		atomic_store(&control->stop, true); /* it came between the two */
 }
 
 void tp_interrupt_restore(void)
 {
-	set_handler(SIG_DFL, 0);
-	watched = NULL;
+	int installed = atomic_load(&depth);
+	TP_CHECK(installed > 0);
+	if (installed == 1)
+		set_handler(SIG_DFL, 0);
+	atomic_store(&depth, installed - 1);
 }
