@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/interrupt.h"
 #include "cli/recording.h"
 #include "cli/sweep_points.h"
 #include "cli/sweep_report.h"
@@ -21,7 +22,8 @@ struct sweep {
 	struct tp_store *store;
 	struct tp_store_outcome *outcomes; /* what the database has of it */
 	int64_t outcome_count;
-	struct tp_options point; /* of the run in progress */
+	struct tp_options point;       /* of the run in progress */
+	struct tp_run_control control; /* stop: between runs, too */
 	int64_t runs_left, runs_done, began_ns;
 };
 
@@ -152,6 +154,12 @@ static enum tp_status require_stored(struct sweep *sweep, int64_t run_id, enum t
 	return state == TP_STORE_STATE_FAILED ? TP_OK : tp_fail(failure, "%s", why);
 }
 
+static enum tp_status interrupted(const struct sweep *sweep)
+{
+	return tp_fail(TP_ERR_INTERRUPTED, "interrupted: what was recorded until then is kept in %s",
+	               sweep->options->db);
+}
+
 /* Train and store one run. A failure that is stored is none here. */
 static enum tp_status run_point(struct sweep *sweep, int32_t repeat, int32_t point)
 {
@@ -167,6 +175,8 @@ static enum tp_status run_point(struct sweep *sweep, int32_t repeat, int32_t poi
 	tp_training_release(&training);
 	if (status == TP_OK || status == TP_ERR_INTERRUPTED)
 		return status;
+	if (atomic_load(&sweep->control.stop))
+		return interrupted(sweep);
 	if (run_id != 0)
 		return require_stored(sweep, run_id, status);
 	char why[TP_DETAIL_BYTES];
@@ -181,6 +191,8 @@ static enum tp_status run_all(struct sweep *sweep)
 		for (int32_t p = 0; p < sweep->points.count; p++) {
 			if (*settled_at(sweep, repeat, p))
 				continue;
+			if (atomic_load(&sweep->control.stop))
+				return interrupted(sweep);
 			TP_TRY(run_point(sweep, repeat, p));
 			sweep->runs_done++;
 			sweep->runs_left--;
@@ -191,22 +203,6 @@ static enum tp_status run_all(struct sweep *sweep)
 
 /* --- the command -----------------------------------------------------------------------------------------------------
  */
-
-/* A point that failed and was never done is what the exit status tells of. */
-static int32_t failed_points(const struct sweep *sweep)
-{
-	int32_t failed = 0;
-	for (int32_t p = 0; p < sweep->points.count; p++) {
-		bool some = false, done = false;
-		for (int64_t i = 0; i < sweep->outcome_count; i++) {
-			bool here = sweep->outcomes[i].config_hash == sweep->config_hashes[p];
-			some = some || (here && sweep->outcomes[i].state == TP_STORE_STATE_FAILED);
-			done = done || (here && sweep->outcomes[i].state == TP_STORE_STATE_DONE);
-		}
-		failed += some && !done;
-	}
-	return failed;
-}
 
 static enum tp_status sweep_all(struct sweep *sweep)
 {
@@ -219,14 +215,18 @@ static enum tp_status sweep_all(struct sweep *sweep)
 	TP_TRY(find_comparison(sweep, hash));
 	TP_TRY(read_outcomes(sweep));
 	settle(sweep);
-	TP_TRY(run_all(sweep));
+	tp_interrupt_install(&sweep->control);
+	enum tp_status status = run_all(sweep);
+	tp_interrupt_restore();
+	TP_TRY(status);
 	TP_TRY(read_outcomes(sweep));
+	int32_t unfinished;
 	TP_TRY(tp_sweep_report(&sweep->points, sweep->comparison, sweep->config_hashes, sweep->outcomes,
-	                       sweep->outcome_count, sweep->options->json));
-	int32_t failed = failed_points(sweep);
-	return failed == 0 ? TP_OK
-	                   : tp_fail(TP_ERR_ABORTED, "%" PRId32 " of %" PRId32 " points failed", failed,
-	                             sweep->points.count);
+	                       sweep->outcome_count, &unfinished));
+	if (unfinished > 0)
+		return tp_fail(TP_ERR_ABORTED, "%" PRId32 " of %" PRId32 " points failed", unfinished,
+		               sweep->points.count);
+	return TP_OK;
 }
 
 enum tp_status tp_command_sweep(const struct tp_arguments *arguments)

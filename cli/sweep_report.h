@@ -6,9 +6,10 @@
 #include "results/queries.h"
 
 /* Print the points from the runs that the database has of them, `config_hashes` by point: medians over the runs that
- * are done; as a table, or as one JSON object. */
+ * are done; as a table or, with --json, as one JSON object. `*unfinished` is the number of points of which some repeat
+ * is not done. */
 enum tp_status tp_sweep_report(const struct tp_sweep_points *points, const char *comparison,
                                const uint64_t *config_hashes, const struct tp_store_outcome *outcomes, int64_t count,
-                               bool json);
+                               int32_t *unfinished);
 
 #endif

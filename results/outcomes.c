@@ -3,15 +3,16 @@
 #include <stdlib.h>
 
 #include "engine/base/memory.h"
+#include "profiler/statistics.h"
 #include "results/queries.h"
 #include "results/store_internal.h"
 
 static const char reading[] = "read the runs of a comparison";
 
-enum { ID, HASH, REPEAT, REASON, EPOCH_NS, RATE, IDLE, DIFFERENCE, PEAK };
+enum { ID, HASH, REPEAT, REASON, EPOCHS, RATE, IDLE, DIFFERENCE, PEAK };
 
 static const char runs[] =
-        "SELECT run_id, config_hash, run.repeat_number, coalesce(reason, ''), mean_epoch_ns, compare.samples_per_s, "
+        "SELECT run_id, config_hash, run.repeat_number, coalesce(reason, ''), epoch_count, compare.samples_per_s, "
         "idle_total_ratio, version_difference_max_count, stages_peak_bytes FROM run JOIN compare USING (run_id) "
         "LEFT JOIN run_end USING (run_id) WHERE run.comparison = ? ORDER BY run_id";
 
@@ -26,7 +27,6 @@ static void read_outcome(sqlite3_stmt *row, struct tp_store_outcome *outcome)
 	        .run_id = sqlite3_column_int64(row, ID),
 	        .config_hash = strtoull((const char *)sqlite3_column_text(row, HASH), NULL, 16),
 	        .repeat = sqlite3_column_int(row, REPEAT),
-	        .mean_epoch_ns = real(row, EPOCH_NS),
 	        .samples_per_s = real(row, RATE),
 	        .idle_total_share = real(row, IDLE),
 	        .version_difference_max = sqlite3_column_int64(row, DIFFERENCE),
@@ -48,6 +48,41 @@ enum tp_status tp_store_count_comparison(struct tp_store *store, const char *com
 	return status;
 }
 
+static enum tp_status read_times(struct tp_store *store, int64_t epochs, double *values,
+                                 struct tp_store_outcome *outcome)
+{
+	sqlite3_stmt *statement;
+	double *predicted = values + epochs;
+	int64_t count = 0, predictions = 0;
+	int rc = SQLITE_ROW;
+	TP_TRY(tp_store_prepare(store,
+	                        "SELECT window_end_ns - window_start_ns, predicted_ns FROM epoch LEFT JOIN prediction "
+	                        "USING (run_id, epoch) WHERE run_id = ?",
+	                        reading, &statement));
+	(void)sqlite3_bind_int64(statement, 1, outcome->run_id);
+	while (count < epochs && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
+		values[count++] = sqlite3_column_double(statement, 0);
+		if (sqlite3_column_type(statement, 1) != SQLITE_NULL)
+			predicted[predictions++] = sqlite3_column_double(statement, 1);
+	}
+	enum tp_status status = rc == SQLITE_ROW || rc == SQLITE_DONE ? TP_OK : tp_store_failed(store, rc, reading);
+	(void)sqlite3_finalize(statement);
+	outcome->median_epoch_ns = count > 0 ? tp_statistics_of(values, count).median : (double)NAN;
+	outcome->predicted_ns = predictions > 0 ? tp_statistics_of(predicted, predictions).median : (double)NAN;
+	return status;
+}
+
+/* The times of one run's epochs, `epochs` of them. */
+static enum tp_status summarize_times(struct tp_store *store, int64_t epochs, struct tp_store_outcome *outcome)
+{
+	double *values = tp_alloc_array(2 * (size_t)epochs, sizeof *values);
+	if (!values)
+		return TP_ERR_NOMEM;
+	enum tp_status status = read_times(store, epochs, values, outcome);
+	tp_free(values);
+	return status;
+}
+
 static enum tp_status read_runs(struct tp_store *store, const char *comparison, int64_t most,
                                 struct tp_store_outcome *outcomes, int64_t *count)
 {
@@ -55,9 +90,13 @@ static enum tp_status read_runs(struct tp_store *store, const char *comparison, 
 	int rc = SQLITE_ROW;
 	TP_TRY(tp_store_prepare(store, runs, reading, &statement));
 	(void)sqlite3_bind_text(statement, 1, comparison, -1, SQLITE_STATIC);
-	while (*count < most && (rc = sqlite3_step(statement)) == SQLITE_ROW)
-		read_outcome(statement, &outcomes[(*count)++]);
-	enum tp_status status = rc == SQLITE_ROW || rc == SQLITE_DONE ? TP_OK : tp_store_failed(store, rc, reading);
+	enum tp_status status = TP_OK;
+	while (*count < most && status == TP_OK && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
+		read_outcome(statement, &outcomes[*count]);
+		status = summarize_times(store, sqlite3_column_int64(statement, EPOCHS), &outcomes[(*count)++]);
+	}
+	if (status == TP_OK && rc != SQLITE_ROW && rc != SQLITE_DONE)
+		status = tp_store_failed(store, rc, reading);
 	(void)sqlite3_finalize(statement);
 	for (int64_t i = 0; i < *count && status == TP_OK; i++)
 		status = tp_store_run_state(store, outcomes[i].run_id, &outcomes[i].state);

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 #include <jansson.h>
+#include <sqlite3.h>
 
 #include "tests/cli/harness.h"
 
@@ -103,6 +104,68 @@ static void it_goes_on_after_being_killed(void **state)
 	                 6);
 }
 
+/* As if the database had been told so: a failure in the second repeat of one point. */
+static void make_one_fail(void)
+{
+	sqlite3 *db;
+	assert_int_equal(sqlite3_open("tpbench.db", &db), SQLITE_OK);
+	assert_int_equal(
+	        sqlite3_exec(db,
+	                     "UPDATE run_end SET ending = 'failed', reason = 'a made-up reason' WHERE run_id = "
+	                     "(SELECT max(run_id) FROM run WHERE repeat_number = 2)",
+	                     NULL, NULL, NULL),
+	        SQLITE_OK);
+	assert_int_equal(sqlite3_changes(db), 1);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* A point is done when each of its repeats is, whatever was tried before. */
+static void a_repeat_that_failed_counts_until_it_is_done(void **state)
+{
+	static const char sweep[] = "sweep gpipe,timeprest --repeats 2 " SMALL;
+	static const char retried[] = "sweep gpipe,timeprest --repeats 2 --retry-failed " SMALL;
+	(void)state;
+	(void)unlink("tpbench.db");
+	run_and_expect(sweep, 0);
+	make_one_fail();
+	struct cli_result result = cli_run(sweep);
+	cli_expect_exit(&result, sweep, 1);
+	cli_expect_part(result.out, "a run failed: a made-up reason");
+	cli_expect_part(result.err, "1 of 2 points failed");
+	cli_release(&result);
+	expect_rows("1", 4);
+	result = cli_run(retried);
+	cli_expect_exit(&result, retried, 0);
+	assert_null(strstr(result.out, "made-up"));
+	cli_release(&result);
+	expect_rows("1", 5);
+	expect_rows("state = 'done'", 4);
+}
+
+static void ctrl_c_ends_it_between_and_within_runs(void **state)
+{
+	static const char sweep[] = "sweep gpipe,timeprest --seed 1..100 --epochs 5 " SMALL;
+	const struct timespec moment = {.tv_nsec = 2000000};
+	(void)state;
+	for (int64_t before = 1; before <= 5; before++) {
+		(void)unlink("tpbench.db");
+		pid_t child = cli_start(sweep);
+		for (int i = 0; i < 10000 && cli_query("tpbench.db", "SELECT count(*) FROM run_end") < before; i++)
+			(void)nanosleep(&moment, NULL);
+		assert_int_equal(kill(child, SIGINT), 0);
+		struct cli_result result = cli_finish(child);
+		cli_expect_exit(&result, sweep, 1);
+		assert_string_equal(result.out, "");
+		cli_expect_part(result.err, "interrupted: what was recorded until then is kept in tpbench.db");
+		cli_release(&result);
+		expect_rows("state NOT IN ('done', 'interrupted')", 0);
+		assert_in_range(cli_query("tpbench.db", "SELECT count(*) FROM run_end WHERE ending = 'interrupted'"), 0,
+		                1);
+		assert_in_range(cli_query("tpbench.db", "SELECT count(*) FROM run_end WHERE ending = 'done'"),
+		                before - 1, 199);
+	}
+}
+
 static void the_figures_are_those_of_the_database(void **state)
 {
 	static const char sweep[] = "sweep gpipe,timeprest --link 1gbit,50us+1mbit,1ms --clock virtual --costs "
@@ -136,6 +199,8 @@ int main(int argc, char **argv)
 	        cmocka_unit_test(a_refused_point_is_stored_and_does_not_stop_the_rest),
 	        cmocka_unit_test(nothing_is_stored_when_no_point_can_run),
 	        cmocka_unit_test(it_goes_on_after_being_killed),
+	        cmocka_unit_test(a_repeat_that_failed_counts_until_it_is_done),
+	        cmocka_unit_test(ctrl_c_ends_it_between_and_within_runs),
 	        cmocka_unit_test(the_figures_are_those_of_the_database),
 	};
 	if (argc < 2)
