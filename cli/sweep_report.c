@@ -285,7 +285,7 @@ static enum tp_status print_json(const struct tp_sweep_points *points, const cha
 	                         "parameters", same, "points", array);
 	if (!root)
 		return tp_fail(TP_ERR_NOMEM, "sweep: no memory for the JSON object");
-	int failed = status == TP_OK && json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+	int failed = status == TP_OK && json_dumpf(root, stdout, JSON_INDENT(2));
 	json_decref(root);
 	TP_TRY(status);
 	putchar('\n');

@@ -192,6 +192,30 @@ static void the_figures_are_those_of_the_database(void **state)
 	cli_release(&result);
 }
 
+/* Three epochs have a middle one; the real clock's are predicted. */
+static void epochs_and_predictions_are_medians(void **state)
+{
+	static const char sweep[] = "sweep timeprest --epochs 3 --json " SMALL;
+	static const char middle[] =
+	        "SELECT window_end_ns - window_start_ns AS ns FROM epoch ORDER BY ns LIMIT 1 OFFSET 1";
+	static const char middle_predicted[] = "SELECT predicted_ns FROM prediction ORDER BY 1 LIMIT 1 OFFSET 1";
+	(void)state;
+	(void)unlink("tpbench.db");
+	struct cli_result result = cli_run(sweep);
+	cli_expect_exit(&result, sweep, 0);
+	json_t *root = json_loads(result.out, 0, NULL), *point = json_array_get(json_object_get(root, "points"), 0);
+	assert_true(json_real_value(json_object_get(point, "median_epoch_ns")) ==
+	            (double)cli_query("tpbench.db", middle));
+	assert_true(json_real_value(json_object_get(point, "predicted_epoch_ns")) ==
+	            (double)cli_query("tpbench.db", middle_predicted));
+	json_t *parameters = json_object_get(root, "parameters");
+	assert_string_equal(json_string_value(json_object_get(parameters, "clock")), "real");
+	assert_string_equal(json_string_value(json_object_get(parameters, "micro-batches")), "3");
+	assert_null(json_object_get(parameters, "costs")); /* not given */
+	json_decref(root);
+	cli_release(&result);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +226,7 @@ int main(int argc, char **argv)
 	        cmocka_unit_test(a_repeat_that_failed_counts_until_it_is_done),
 	        cmocka_unit_test(ctrl_c_ends_it_between_and_within_runs),
 	        cmocka_unit_test(the_figures_are_those_of_the_database),
+	        cmocka_unit_test(epochs_and_predictions_are_medians),
 	};
 	if (argc < 2)
 		return 2;
