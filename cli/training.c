@@ -95,8 +95,8 @@ static enum tp_status check_place(const char *option, const char *path)
 	return TP_OK;
 }
 
-enum tp_status tp_training_plan(struct tp_training *training, const struct tp_contestant *contestant,
-                                struct tp_trainer **trainer)
+static enum tp_status plan_run(struct tp_training *training, const struct tp_contestant *contestant,
+                               struct tp_trainer **trainer)
 {
 	const struct tp_cost_table *costs = contestant->costs.values ? &contestant->costs : NULL;
 	return tp_trainer_new_with_costs(&contestant->config, contestant->policy, training->dataset, &training->control,
@@ -125,7 +125,7 @@ static enum tp_status check_plans(struct tp_training *training)
 		struct tp_contestant *contestant = &training->contestants[i];
 		struct tp_trainer *trainer = NULL;
 		TP_TRY(read_stored_costs(training, contestant));
-		TP_TRY(tp_training_plan(training, contestant, &trainer));
+		TP_TRY(plan_run(training, contestant, &trainer));
 		contestant->minis_per_epoch = tp_trainer_info(trainer)->minis_per_epoch;
 		const struct tp_cost_table *costs = tp_trainer_costs(trainer);
 		enum tp_status status = TP_OK;
@@ -232,7 +232,7 @@ static enum tp_status train_one(struct tp_training *training, int32_t repeat, co
 		(void)snprintf(title, sizeof title, "%s", contestant->config.schedule);
 	struct tp_trainer *trainer = NULL;
 	atomic_store(&training->control.minis_done, 0);
-	TP_TRY(tp_training_plan(training, contestant, &trainer));
+	TP_TRY(plan_run(training, contestant, &trainer));
 	struct tp_recording recording = {0};
 	enum tp_status status = tp_recording_begin(&recording, training, trainer, training->repeats_before + repeat);
 	if (status == TP_OK) {

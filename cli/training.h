@@ -37,10 +37,6 @@ struct tp_training {
 enum tp_status tp_training_init(struct tp_training *training, const struct tp_options *options, const char *schedules);
 void tp_training_release(struct tp_training *training);
 
-/* A run of one of them, planned. */
-enum tp_status tp_training_plan(struct tp_training *training, const struct tp_contestant *contestant,
-                                struct tp_trainer **trainer);
-
 /* Warm up, then train and store. Ends at the first failure, which is stored with its run. SIGINT and SIGTERM end it
  * with TP_ERR_INTERRUPTED. With --epochs 0: writes the weights that --save-weights asks for, and nothing else. */
 enum tp_status tp_training_execute(struct tp_training *training);

@@ -23,7 +23,8 @@ static bool limited_by_depth(const struct tp_policy *policy)
 	return policy->mini_limit == TP_LIMIT_DEPTH || policy->micro_limit == TP_LIMIT_DEPTH;
 }
 
-bool tp_axis_given(const struct tp_run_config *config, enum tp_axis axis)
+/* Does the configuration ask for something other than the axis's default? */
+static bool is_given(const struct tp_run_config *config, enum tp_axis axis)
 {
 	switch (axis) {
 	case TP_AXIS_BACKWARD_VERSION:
@@ -69,7 +70,7 @@ enum tp_status tp_axis_check(const struct tp_run_config *config, const struct tp
 {
 	enum tp_reads reads = wanted_reads(config->backward_version, policy->backward_reads);
 	bool stamps = reads == TP_READS_COMMITTED || reads == TP_READS_BETWEEN;
-	if (!tp_axis_given(config, axis))
+	if (!is_given(config, axis))
 		return TP_OK;
 	switch (axis) {
 	case TP_AXIS_BACKWARD_VERSION:

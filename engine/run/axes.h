@@ -16,8 +16,6 @@ enum tp_axis {
 	TP_AXES
 };
 
-/* Does the configuration ask for something other than the axis's default? */
-bool tp_axis_given(const struct tp_run_config *config, enum tp_axis axis);
 /* Can the schedule, with the rest of the configuration, take what is asked for? TP_ERR_INPUT says why not. */
 enum tp_status tp_axis_check(const struct tp_run_config *config, const struct tp_policy *policy, enum tp_axis axis);
 /* Back to the default, for a schedule of a comparison that the axis does not concern. */
