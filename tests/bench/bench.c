@@ -13,6 +13,29 @@ _Noreturn void bench_fail(const char *what)
 	exit(1);
 }
 
+struct bench_arguments bench_arguments(int argc, char **argv, int rounds, int most_rounds)
+{
+	struct bench_arguments arguments = {
+	        .model = argc > 1 ? argv[1] : "vgg16",
+	        .stages = argc > 2 ? atoi(argv[2]) : 2,
+	        .micro_batches = argc > 3 ? atoi(argv[3]) : 3,
+	        .batch = argc > 4 ? atoi(argv[4]) : 48,
+	        .rounds = argc > 5 ? atoi(argv[5]) : rounds,
+	};
+	if (arguments.rounds < 1 || arguments.rounds > most_rounds)
+		arguments.rounds = rounds;
+	return arguments;
+}
+
+void bench_configure(struct tp_run_config *config, const struct bench_arguments *arguments)
+{
+	tp_run_config_defaults(config);
+	(void)snprintf(config->model, sizeof config->model, "%s", arguments->model);
+	config->stages = arguments->stages;
+	config->micro_batches = arguments->micro_batches;
+	config->batch = arguments->batch;
+}
+
 struct tp_dataset *bench_dataset(int64_t train_samples)
 {
 	struct tp_dataset_options options = {.seed = 1, .synthetic_train = train_samples, .synthetic_test = 1};

@@ -4,6 +4,18 @@
 
 #include "engine/run/trainer.h"
 
+/* What the command line of a comparison says: MODEL STAGES MICRO_BATCHES BATCH ROUNDS, each with a default. */
+struct bench_arguments {
+	const char *model;
+	int stages, micro_batches, batch, rounds;
+};
+
+/* `rounds` is the default, also for a number that is not 1 to `most_rounds`. */
+struct bench_arguments bench_arguments(int argc, char **argv, int rounds, int most_rounds);
+
+/* The defaults of a run, with what `arguments` say. */
+void bench_configure(struct tp_run_config *config, const struct bench_arguments *arguments);
+
 /* Synthetic data, or exit. */
 struct tp_dataset *bench_dataset(int64_t train_samples);
 

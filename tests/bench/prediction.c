@@ -40,37 +40,30 @@ static void measure_round(struct contestant *contestant, int round)
 int main(int argc, char **argv)
 {
 	static struct contestant contestants[SCHEDULES];
-	int stages = argc > 2 ? atoi(argv[2]) : 2, micro_batches = argc > 3 ? atoi(argv[3]) : 3;
-	int batch = argc > 4 ? atoi(argv[4]) : 48, rounds = argc > 5 ? atoi(argv[5]) : 5;
+	const struct bench_arguments arguments = bench_arguments(argc, argv, 5, MOST_ROUNDS);
 	double error = 0;
-	if (rounds < 1 || rounds > MOST_ROUNDS)
-		rounds = 5;
-	struct tp_dataset *dataset = bench_dataset((int64_t)MINIS * batch);
+	struct tp_dataset *dataset = bench_dataset((int64_t)MINIS * arguments.batch);
 	for (int i = 0; i < SCHEDULES; i++) {
 		struct tp_run_config *config = &contestants[i].config;
 		struct tp_epoch_result warm_up;
-		tp_run_config_defaults(config);
-		(void)snprintf(config->model, sizeof config->model, "%s", argc > 1 ? argv[1] : "vgg16");
+		bench_configure(config, &arguments);
 		(void)snprintf(config->costs, sizeof config->costs, "loaded");
-		config->stages = stages;
-		config->micro_batches = micro_batches;
-		config->batch = batch;
 		contestants[i].trainer = bench_trainer(config, schedules[i], dataset);
 		bench_epoch(contestants[i].trainer, &warm_up);
 	}
-	for (int round = 0; round < rounds; round++) {
+	for (int round = 0; round < arguments.rounds; round++) {
 		for (int i = 0; i < SCHEDULES; i++)
 			measure_round(&contestants[i], round);
 	}
 	printf("%s, W = %d, N = %d, M = %d, %d mini-batches, median of %d rounds\n", contestants[0].config.model,
-	       stages, micro_batches, batch, MINIS, rounds);
+	       arguments.stages, arguments.micro_batches, arguments.batch, MINIS, arguments.rounds);
 	printf("%-12s %14s %14s %8s %8s\n", "schedule", "measured ms", "predicted ms", "ratio", "error");
 	for (int i = 0; i < SCHEDULES; i++) {
 		struct contestant *contestant = &contestants[i];
-		double ratio = bench_median(contestant->ratio, rounds);
+		double ratio = bench_median(contestant->ratio, arguments.rounds);
 		printf("%-12s %14.1f %14.1f %8.3f %7.1f%%\n", schedules[i],
-		       bench_median(contestant->measured, rounds) * 1e-6,
-		       bench_median(contestant->predicted, rounds) * 1e-6, ratio, 100 * (ratio - 1));
+		       bench_median(contestant->measured, arguments.rounds) * 1e-6,
+		       bench_median(contestant->predicted, arguments.rounds) * 1e-6, ratio, 100 * (ratio - 1));
 		error += fabs(ratio - 1) / SCHEDULES;
 		tp_trainer_free(contestant->trainer);
 	}

@@ -73,37 +73,31 @@ static double bound_alone(struct contestant *contestant, const char *name, const
 int main(int argc, char **argv)
 {
 	static struct contestant contestants[SCHEDULES];
-	int stages = argc > 2 ? atoi(argv[2]) : 2, micro_batches = argc > 3 ? atoi(argv[3]) : 3;
-	int batch = argc > 4 ? atoi(argv[4]) : 48, rounds = argc > 5 ? atoi(argv[5]) : 9;
-	if (rounds < 1 || rounds > MOST_ROUNDS)
-		rounds = 9;
-	struct tp_dataset *dataset = bench_dataset((int64_t)MINIS * batch);
+	const struct bench_arguments arguments = bench_arguments(argc, argv, 9, MOST_ROUNDS);
+	struct tp_dataset *dataset = bench_dataset((int64_t)MINIS * arguments.batch);
 	for (int i = 0; i < SCHEDULES; i++) {
 		struct tp_run_config *config = &contestants[i].config;
 		struct tp_epoch_result warm_up;
-		tp_run_config_defaults(config);
-		(void)snprintf(config->model, sizeof config->model, "%s", argc > 1 ? argv[1] : "vgg16");
-		config->stages = stages;
-		config->micro_batches = micro_batches;
-		config->batch = batch;
+		bench_configure(config, &arguments);
 		contestants[i].trainer = bench_trainer(config, schedules[i], dataset);
 		bench_epoch(contestants[i].trainer, &warm_up);
 		contestants[i].alone = bound_alone(&contestants[i], schedules[i], dataset);
 	}
-	for (int round = 0; round < rounds; round++) {
+	for (int round = 0; round < arguments.rounds; round++) {
 		for (int i = 0; i < SCHEDULES; i++)
 			measure_round(&contestants[i], round);
 	}
 	printf("%s, W = %d, N = %d, M = %d, %d mini-batches, median of %d epochs\n", contestants[0].config.model,
-	       stages, micro_batches, batch, MINIS, rounds);
+	       arguments.stages, arguments.micro_batches, arguments.batch, MINIS, arguments.rounds);
 	printf("%-10s %12s | %12s %8s | %12s %8s | %9s\n", "schedule", "measured ms", "bound loaded", "ratio",
 	       "bound alone", "ratio", "samples/s");
 	for (int i = 0; i < SCHEDULES; i++) {
 		struct contestant *contestant = &contestants[i];
-		double measured = bench_median(contestant->measured, rounds);
+		double measured = bench_median(contestant->measured, arguments.rounds);
 		printf("%-10s %12.1f | %12.1f %8.3f | %12.1f %8.3f | %9.1f\n", schedules[i], measured * 1e-6,
-		       bench_median(contestant->loaded, rounds) * 1e-6, bench_median(contestant->loaded_ratio, rounds),
-		       contestant->alone * 1e-6, measured / contestant->alone, MINIS * batch / (measured * 1e-9));
+		       bench_median(contestant->loaded, arguments.rounds) * 1e-6,
+		       bench_median(contestant->loaded_ratio, arguments.rounds), contestant->alone * 1e-6,
+		       measured / contestant->alone, MINIS * arguments.batch / (measured * 1e-9));
 		tp_trainer_free(contestant->trainer);
 	}
 	tp_dataset_free(dataset);

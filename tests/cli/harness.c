@@ -168,6 +168,13 @@ int64_t cli_query(const char *path, const char *sql)
 	return value;
 }
 
+void cli_remove_database(void)
+{
+	(void)unlink("tpbench.db");
+	(void)unlink("tpbench.db-wal");
+	(void)unlink("tpbench.db-shm");
+}
+
 void cli_expect_exit(const struct cli_result *result, const char *arguments, int exit_code)
 {
 	if (result->exit_code != exit_code)
@@ -179,6 +186,19 @@ void cli_expect_part(const char *text, const char *part)
 {
 	if (!strstr(text, part))
 		fail_msg("expected to find '%s' in:\n%s", part, text);
+}
+
+json_t *cli_run_json(const char *arguments)
+{
+	struct cli_result result = cli_run(arguments);
+	json_error_t error;
+	cli_expect_exit(&result, arguments, 0);
+	json_t *root = json_loads(result.out, 0, &error); /* refuses anything after the object */
+	if (!json_is_object(root))
+		fail_msg("tpbench %s: expected one JSON object, found (%s):\n%s", arguments, error.text, result.out);
+	assert_string_equal(result.err, "");
+	cli_release(&result);
+	return root;
 }
 
 void cli_expect_refusal(const char *arguments, const char *first, const char *second)

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include <jansson.h>
+
 struct cli_result {
 	int exit_code; /* 128 + n when signal n ended it */
 	char *out;     /* NUL-ended; owned by the result */
@@ -23,12 +25,18 @@ struct cli_result cli_run(const char *arguments);
 struct cli_result cli_run_limited(const char *arguments, int64_t bytes);
 void cli_release(struct cli_result *result);
 
+/* Runs, expects success and one JSON object on stdout; the object is the caller's. */
+json_t *cli_run_json(const char *arguments);
+
 /* In two steps, to signal the child between them. */
 pid_t cli_start(const char *arguments);
 struct cli_result cli_finish(pid_t child);
 
 /* Write a file in the folder. */
 void cli_write_file(const char *name, const void *bytes, size_t size);
+
+/* Remove the database that is made by default, with what SQLite keeps beside it, for a test of its own. */
+void cli_remove_database(void);
 
 /* First column of the first row of `sql` on the database `path`, as a number; -1 when there is no row or it cannot be
  * read (yet). */

@@ -13,18 +13,6 @@
 
 #define SMALL "--device reference --model mlp --hidden 8 --batch 12 --synthetic-train 48 --synthetic-test 4"
 
-/* Runs, expects success and one JSON object. */
-static json_t *run_json(const char *arguments)
-{
-	struct cli_result result = cli_run(arguments);
-	cli_expect_exit(&result, arguments, 0);
-	json_t *root = json_loads(result.out, 0, NULL);
-	if (!json_is_object(root))
-		fail_msg("%s: expected one JSON object, found: %s", arguments, result.out);
-	cli_release(&result);
-	return root;
-}
-
 static json_int_t integer_of(json_t *root, const char *key)
 {
 	json_t *value = json_object_get(root, key);
@@ -41,18 +29,21 @@ static json_int_t integer_of(json_t *root, const char *key)
 static void simulated_times_are_those_of_the_costs(void **state)
 {
 	(void)state;
-	json_t *root = run_json("simulate gpipe --stages 2 --micro-batches 2 --mini-batches 1 --costs uniform:1ms,2ms "
-	                        "--format json");
+	json_t *root =
+	        cli_run_json("simulate gpipe --stages 2 --micro-batches 2 --mini-batches 1 --costs uniform:1ms,2ms "
+	                     "--format json");
 	assert_string_equal(json_string_value(json_object_get(root, "time_unit")), "ns");
 	assert_int_equal(integer_of(root, "makespan_ns"), 9000000);
 	json_decref(root);
-	root = run_json("simulate gpipe --stages 2 --micro-batches 2 --mini-batches 1 --costs uniform:1ms,2ms --link "
-	                "inf,1ms --message 1kB --format json");
+	root = cli_run_json(
+	        "simulate gpipe --stages 2 --micro-batches 2 --mini-batches 1 --costs uniform:1ms,2ms --link "
+	        "inf,1ms --message 1kB --format json");
 	assert_int_equal(integer_of(root, "makespan_ns"), 11000000);
 	json_decref(root);
 	/* 1 kB at 8 mbit/s takes 1 ms on the link, too, and the second message follows the first without a gap. */
-	root = run_json("simulate gpipe --stages 2 --micro-batches 2 --mini-batches 1 --costs uniform:1ms,2ms --link "
-	                "8mbit,0 --message 1kB --format json");
+	root = cli_run_json(
+	        "simulate gpipe --stages 2 --micro-batches 2 --mini-batches 1 --costs uniform:1ms,2ms --link "
+	        "8mbit,0 --message 1kB --format json");
 	assert_int_equal(integer_of(root, "makespan_ns"), 11000000);
 	json_decref(root);
 }
@@ -60,7 +51,7 @@ static void simulated_times_are_those_of_the_costs(void **state)
 static void every_operation_is_listed_once(void **state)
 {
 	(void)state;
-	json_t *root = run_json("simulate zb-h1 --stages 3 --micro-batches 4 --mini-batches 2 --format json --ops");
+	json_t *root = cli_run_json("simulate zb-h1 --stages 3 --micro-batches 4 --mini-batches 2 --format json --ops");
 	json_t *operations = json_object_get(root, "per_operation"), *row;
 	size_t index;
 	int kinds[3] = {0};
@@ -79,9 +70,10 @@ static void every_operation_is_listed_once(void **state)
 static void costs_are_kept_in_files(void **state)
 {
 	(void)state;
-	json_t *first = run_json("simulate timeprest --stages 2 " SMALL " --costs flops:2gflops --save-costs costs.csv "
-	                         "--order dynamic --format json");
-	json_t *second = run_json("simulate timeprest --stages 2 --costs costs.csv --order dynamic --format json");
+	json_t *first =
+	        cli_run_json("simulate timeprest --stages 2 " SMALL " --costs flops:2gflops --save-costs costs.csv "
+	                     "--order dynamic --format json");
+	json_t *second = cli_run_json("simulate timeprest --stages 2 --costs costs.csv --order dynamic --format json");
 	assert_int_equal(integer_of(first, "makespan_ns"), integer_of(second, "makespan_ns"));
 	assert_true(integer_of(first, "makespan_ns") > 0);
 	json_decref(first);
@@ -97,12 +89,14 @@ static void workers_have_speeds(void **state)
 	(void)state;
 	static const char cluster[] = "worker name=a speed=0.5\nworker name=b speed=0.5\n";
 	cli_write_file("slow.cluster", cluster, sizeof cluster - 1);
-	json_t *root = run_json("simulate gpipe --micro-batches 2 --mini-batches 1 --costs uniform:1ms,2ms --cluster "
-	                        "slow.cluster --message 1kB --save-costs slow.csv --format json");
+	json_t *root =
+	        cli_run_json("simulate gpipe --micro-batches 2 --mini-batches 1 --costs uniform:1ms,2ms --cluster "
+	                     "slow.cluster --message 1kB --save-costs slow.csv --format json");
 	assert_int_equal(integer_of(root, "stages"), 2); /* as many as the cluster's workers */
 	assert_int_equal(integer_of(root, "makespan_ns"), 18000000);
 	json_decref(root);
-	root = run_json("simulate gpipe --stages 2 --micro-batches 2 --mini-batches 1 --costs slow.csv --format json");
+	root = cli_run_json(
+	        "simulate gpipe --stages 2 --micro-batches 2 --mini-batches 1 --costs slow.csv --format json");
 	assert_int_equal(integer_of(root, "makespan_ns"), 9000000);
 	json_decref(root);
 }
@@ -180,7 +174,7 @@ static void theory_under_costs_has_more_columns(void **state)
 static void plan_describes_and_trains_nothing(void **state)
 {
 	(void)state;
-	json_t *root = run_json("plan timeprest --stages 2 --micro-batches 3 " SMALL " --costs flops --json");
+	json_t *root = cli_run_json("plan timeprest --stages 2 --micro-batches 3 " SMALL " --costs flops --json");
 	json_t *stages = json_object_get(root, "per_stage"), *stage;
 	size_t index;
 	assert_int_equal(json_array_size(stages), 2);

@@ -24,25 +24,13 @@ enum { STAGES = 3, MICROS = 2, MINIS = 12 };
 static int begin(void **state)
 {
 	(void)state;
-	(void)unlink("tpbench.db");
-	(void)unlink("tpbench.db-wal");
-	(void)unlink("tpbench.db-shm");
+	cli_remove_database();
 	return 0;
 }
 
 static int64_t query(const char *sql)
 {
 	return cli_query("tpbench.db", sql);
-}
-
-static json_t *report(const char *arguments)
-{
-	struct cli_result result = cli_run(arguments);
-	cli_expect_exit(&result, arguments, 0);
-	json_t *root = json_loads(result.out, 0, NULL);
-	assert_true(json_is_object(root));
-	cli_release(&result);
-	return root;
 }
 
 static json_t *schedule_at(json_t *root, size_t i)
@@ -96,7 +84,7 @@ static void reports_fit_a_terminal(void **state)
 static void volumes_are_those_of_the_messages(void **state)
 {
 	(void)state;
-	json_t *root = report("run --schedule timeprest " SMALL VIRTUAL LINKED " --json");
+	json_t *root = cli_run_json("run --schedule timeprest " SMALL VIRTUAL LINKED " --json");
 	json_t *communication = json_object_get(epoch_of_run(root, 0), "communication");
 	json_t *boundaries = json_object_get(communication, "boundaries");
 	double activations = 0;
@@ -143,8 +131,8 @@ static void check_parts_of_the_window(json_t *epoch)
 static void a_bound_is_said_where_it_is(void **state)
 {
 	(void)state;
-	json_t *root =
-	        report("--compare pipedream,timeprest " SMALL VIRTUAL LINKED " --max-staleness 1 --repeats 1 --json");
+	json_t *root = cli_run_json("--compare pipedream,timeprest " SMALL VIRTUAL LINKED
+	                            " --max-staleness 1 --repeats 1 --json");
 	json_t *free_one = schedule_at(root, 0), *bounded = schedule_at(root, 1);
 	assert_true(is_null(free_one, "staleness_idle_total_ratio"));
 	assert_true(number_at(bounded, "staleness_idle_total_ratio") > 0);
@@ -173,14 +161,14 @@ static void a_bound_is_said_where_it_is(void **state)
 static void predictions_hold_for_some(void **state)
 {
 	(void)state;
-	json_t *root = report("--compare timeprest,gpipe " SMALL VIRTUAL " --repeats 1 --json");
+	json_t *root = cli_run_json("--compare timeprest,gpipe " SMALL VIRTUAL " --repeats 1 --json");
 	assert_true(number_at(schedule_at(root, 0), "version_difference_paper") == 1);
 	assert_true(number_at(schedule_at(root, 0), "version_difference_exact") == 1);
 	assert_true(is_null(schedule_at(root, 1), "version_difference_exact"));
 	assert_true(is_null(schedule_at(root, 0), "predicted_median_ns")); /* it is the prediction */
 	assert_true(is_null(schedule_at(root, 0), "alpha_ratio"));         /* messages change hands */
 	json_decref(root);
-	root = report("run --schedule timeprest " SMALL " --in-flight 6 --json");
+	root = cli_run_json("run --schedule timeprest " SMALL " --in-flight 6 --json");
 	assert_true(is_null(schedule_at(root, 0), "version_difference_exact"));
 	double predicted = number_at(schedule_at(root, 0), "predicted_median_ns");
 	assert_true(predicted == (double)query("select predicted_ns from prediction order by run_id desc"));

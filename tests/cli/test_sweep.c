@@ -39,7 +39,7 @@ static void all_points_run_and_only_once(void **state)
 {
 	static const char sweep[] = "sweep gpipe,timeprest --stages 1..2 --repeats 2 " SMALL;
 	(void)state;
-	(void)unlink("tpbench.db");
+	cli_remove_database();
 	run_and_expect(sweep, 0);
 	expect_rows("state = 'done'", 8);
 	expect_rows("repeat_number = 2 AND run_id > 4", 4); /* interleaved: the second round after the first */
@@ -56,7 +56,7 @@ static void a_refused_point_is_stored_and_does_not_stop_the_rest(void **state)
 {
 	static const char sweep[] = "sweep timeprest --stages 3..6 " SMALL; /* mlp has four blocks */
 	(void)state;
-	(void)unlink("tpbench.db");
+	cli_remove_database();
 	struct cli_result result = cli_run(sweep);
 	cli_expect_exit(&result, sweep, 1);
 	cli_expect_part(result.out, "expected at most 4, the number of blocks of mlp, found 6");
@@ -74,7 +74,7 @@ static void a_refused_point_is_stored_and_does_not_stop_the_rest(void **state)
 static void nothing_is_stored_when_no_point_can_run(void **state)
 {
 	(void)state;
-	(void)unlink("tpbench.db");
+	cli_remove_database();
 	cli_expect_refusal("sweep timeprest --stages 5..6 " SMALL, "no point of 2 can be run", "blocks of mlp");
 	cli_expect_refusal("sweep timeprest --stages 2.. " SMALL, "--stages", NULL);
 	cli_expect_refusal("sweep timeprest --epochs 0 " SMALL, "--epochs", NULL);
@@ -87,7 +87,7 @@ static void it_goes_on_after_being_killed(void **state)
 	static const char sweep[] = "sweep gpipe,timeprest --seed 1..3 --epochs 40 " SMALL;
 	const struct timespec moment = {.tv_nsec = 2000000};
 	(void)state;
-	(void)unlink("tpbench.db");
+	cli_remove_database();
 	pid_t child = cli_start(sweep);
 	/* In the middle: when the second run has begun, which is before the sixth is over. */
 	for (int i = 0; i < 10000 && cli_query("tpbench.db", "SELECT count(*) FROM run") < 2; i++)
@@ -125,7 +125,7 @@ static void a_repeat_that_failed_counts_until_it_is_done(void **state)
 	static const char sweep[] = "sweep gpipe,timeprest --repeats 2 " SMALL;
 	static const char retried[] = "sweep gpipe,timeprest --repeats 2 --retry-failed " SMALL;
 	(void)state;
-	(void)unlink("tpbench.db");
+	cli_remove_database();
 	run_and_expect(sweep, 0);
 	make_one_fail();
 	struct cli_result result = cli_run(sweep);
@@ -148,7 +148,7 @@ static void ctrl_c_ends_it_between_and_within_runs(void **state)
 	const struct timespec moment = {.tv_nsec = 2000000};
 	(void)state;
 	for (int64_t before = 1; before <= 5; before++) {
-		(void)unlink("tpbench.db");
+		cli_remove_database();
 		pid_t child = cli_start(sweep);
 		for (int i = 0; i < 10000 && cli_query("tpbench.db", "SELECT count(*) FROM run_end") < before; i++)
 			(void)nanosleep(&moment, NULL);
@@ -171,10 +171,8 @@ static void the_figures_are_those_of_the_database(void **state)
 	static const char sweep[] = "sweep gpipe,timeprest --link 1gbit,50us+1mbit,1ms --clock virtual --costs "
 	                            "uniform:1ms,2ms --json " SMALL;
 	(void)state;
-	(void)unlink("tpbench.db");
-	struct cli_result result = cli_run(sweep);
-	cli_expect_exit(&result, sweep, 0);
-	json_t *root = json_loads(result.out, 0, NULL), *points = json_object_get(root, "points");
+	cli_remove_database();
+	json_t *root = cli_run_json(sweep), *points = json_object_get(root, "points");
 	assert_int_equal(json_array_size(points), 4);
 	size_t index;
 	json_t *point;
@@ -189,7 +187,6 @@ static void the_figures_are_those_of_the_database(void **state)
 		assert_true(json_is_null(json_object_get(point, "failure")));
 	}
 	json_decref(root);
-	cli_release(&result);
 }
 
 /* Three epochs have a middle one; the real clock's are predicted. */
@@ -200,10 +197,8 @@ static void epochs_and_predictions_are_medians(void **state)
 	        "SELECT window_end_ns - window_start_ns AS ns FROM epoch ORDER BY ns LIMIT 1 OFFSET 1";
 	static const char middle_predicted[] = "SELECT predicted_ns FROM prediction ORDER BY 1 LIMIT 1 OFFSET 1";
 	(void)state;
-	(void)unlink("tpbench.db");
-	struct cli_result result = cli_run(sweep);
-	cli_expect_exit(&result, sweep, 0);
-	json_t *root = json_loads(result.out, 0, NULL), *point = json_array_get(json_object_get(root, "points"), 0);
+	cli_remove_database();
+	json_t *root = cli_run_json(sweep), *point = json_array_get(json_object_get(root, "points"), 0);
 	assert_true(json_real_value(json_object_get(point, "median_epoch_ns")) ==
 	            (double)cli_query("tpbench.db", middle));
 	assert_true(json_real_value(json_object_get(point, "predicted_epoch_ns")) ==
@@ -213,7 +208,6 @@ static void epochs_and_predictions_are_medians(void **state)
 	assert_string_equal(json_string_value(json_object_get(parameters, "micro-batches")), "3");
 	assert_null(json_object_get(parameters, "costs")); /* not given */
 	json_decref(root);
-	cli_release(&result);
 }
 
 int main(int argc, char **argv)

@@ -23,9 +23,7 @@
 static int begin(void **state)
 {
 	(void)state;
-	(void)unlink("tpbench.db");
-	(void)unlink("tpbench.db-wal");
-	(void)unlink("tpbench.db-shm");
+	cli_remove_database();
 	return 0;
 }
 
@@ -84,17 +82,8 @@ static void json_is_one_object_and_nothing_else(void **state)
 	        "run " SMALL " --json --device null",
 	        "run " SMALL " --json --epochs 0",
 	};
-	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-		struct cli_result result = run_well(commands[i]);
-		json_error_t error;
-		json_t *root = json_loads(result.out, 0, &error); /* refuses anything after the object */
-		if (!json_is_object(root))
-			fail_msg("tpbench %s: expected one JSON object, found (%s):\n%s", commands[i], error.text,
-			         result.out);
-		assert_string_equal(result.err, "");
-		json_decref(root);
-		cli_release(&result);
-	}
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		json_decref(cli_run_json(commands[i]));
 }
 
 static void odd_shapes_work(void **state)
