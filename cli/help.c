@@ -53,7 +53,8 @@ void tp_option_notes(const struct tp_option *option, struct tp_text *text)
 	if (option->type == TP_OPTION_FLAG)
 		return;
 	tp_text_add(text, "[%s", option->default_note ? option->default_note : option->default_text);
-	if (option->type == TP_OPTION_INT || option->type == TP_OPTION_REAL || option->type == TP_OPTION_DURATION) {
+	if (option->type == TP_OPTION_INT || option->type == TP_OPTION_REAL || option->type == TP_OPTION_DURATION ||
+	    option->type == TP_OPTION_BYTES) {
 		tp_text_add(text, "; ");
 		tp_option_range(option, text);
 	}

@@ -220,12 +220,22 @@ static enum tp_status begin_planned(struct tp_recording *recording, const struct
 }
 
 enum tp_status tp_recording_begin(struct tp_recording *recording, const struct tp_training *training,
-                                  const struct tp_trainer *trainer, int32_t repeat)
+                                  struct tp_trainer *trainer, int32_t repeat)
 {
 	struct described described;
+	const struct tp_run_info *info = tp_trainer_info(trainer);
 	recording->store = training->store;
-	enum tp_status status =
-	        describe(&described, training->options, tp_trainer_info(trainer)->config, training->comparison, repeat);
+	recording->trainer = trainer;
+	recording->stages = info->stages;
+	recording->flush = tp_policy_flushes(info->policy);
+	tp_trainer_set_sink(trainer, &(struct tp_record_sink){tp_recording_take, recording});
+	if (info->streamed) { /* each update frees one version at most, and what the epoch began with goes, too */
+		recording->freed_room = info->stages * (info->minis_per_epoch + 2);
+		recording->freed = tp_alloc_array((size_t)recording->freed_room, sizeof *recording->freed);
+		if (!recording->freed)
+			return TP_ERR_NOMEM;
+	}
+	enum tp_status status = describe(&described, training->options, info->config, training->comparison, repeat);
 	if (status == TP_OK)
 		status = begin_planned(recording, trainer, &described.run);
 	return release_described(&described, status);
@@ -240,50 +250,6 @@ enum tp_status tp_recording_refused(struct tp_store *store, const struct tp_opti
 	if (status == TP_OK)
 		status = tp_store_begin_run(store, &described.run, &run_id);
 	if (status == TP_OK)
-		status = tp_store_end_run(store, run_id, TP_STORE_FAILED, reason);
+		status = tp_store_end_run(store, run_id, TP_STORE_FAILED, reason, NULL, 0);
 	return release_described(&described, status);
-}
-
-enum tp_status tp_recording_epoch(struct tp_recording *recording, const struct tp_epoch_result *result)
-{
-	const struct tp_store_epoch epoch = {
-	        .epoch = result->epoch,
-	        .minis = result->minis,
-	        .samples = result->samples,
-	        .start_ns = result->start_ns,
-	        .end_ns = result->end_ns,
-	        .train_loss = result->train_loss,
-	        .train_top1 = result->train_top1,
-	        .evaluated = result->evaluated,
-	        .test_samples = result->test_samples,
-	        .test_loss = result->test_loss,
-	        .test_top1 = result->test_top1,
-	        .test_top5 = result->test_top5,
-	        .evaluation_ns = result->evaluation_ns,
-	        .dropped_records = result->dropped_records,
-	        .rss_bytes = result->rss_bytes,
-	        .allocations_in_window = result->allocations_in_window,
-	        .ops = result->ops,
-	        .op_count = result->op_count,
-	        .messages = result->messages,
-	        .message_count = result->message_count,
-	        .reads = result->reads,
-	        .read_count = result->read_count,
-	        .predicted_ns = result->predicted_ns,
-	        .memory = result->memory,
-	        .memory_count = result->memory_count,
-	};
-	return tp_store_add_epoch(recording->store, recording->run_id, &epoch);
-}
-
-enum tp_status tp_recording_end(struct tp_recording *recording, enum tp_status status)
-{
-	char why[TP_DETAIL_BYTES] = "";
-	enum tp_store_ending ending = TP_STORE_DONE;
-	if (status != TP_OK) {
-		ending = status == TP_ERR_INTERRUPTED ? TP_STORE_INTERRUPTED : TP_STORE_FAILED;
-		(void)snprintf(why, sizeof why, "%s", tp_detail());
-	}
-	enum tp_status stored = tp_store_end_run(recording->store, recording->run_id, ending, why);
-	return status == TP_OK ? stored : tp_fail(status, "%s", why);
 }

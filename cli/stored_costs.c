@@ -45,7 +45,7 @@ static enum tp_status fill(int64_t run_id, const struct tp_store_cost *costs, in
 static enum tp_status from_records(struct tp_store *store, int64_t run_id, struct tp_cost_shape shape,
                                    struct tp_cost_table *table)
 {
-	struct tp_stored_epoch epoch;
+	struct tp_stored_records stored;
 	int32_t epochs;
 	if (ask(store, "SELECT count(*) FROM run_worker WHERE run_id = ?", run_id) > 0)
 		return tp_fail(
@@ -56,9 +56,9 @@ static enum tp_status from_records(struct tp_store *store, int64_t run_id, struc
 	if (epochs == 0)
 		return tp_fail(TP_ERR_INPUT, "--costs run:%lld: expected a run with at least one epoch, found none",
 		               (long long)run_id);
-	TP_TRY(tp_store_read_epoch(store, run_id, epochs, &epoch));
-	enum tp_status status = tp_costs_from_records(shape, epoch.ops, epoch.epoch.op_count, table);
-	tp_stored_epoch_release(&epoch);
+	TP_TRY(tp_store_read_records(store, run_id, epochs, &stored));
+	enum tp_status status = tp_costs_from_records(shape, stored.ops, stored.records.op_count, table);
+	tp_stored_records_release(&stored);
 	return status == TP_OK ? TP_OK : tp_fail_in(status, "--costs run:%lld", (long long)run_id);
 }
 

@@ -36,23 +36,6 @@ static int64_t minis_of(int64_t stages)
 	return 3 * stages + 8;
 }
 
-/* mean v = (W b + (W - 1) c) / P: one backward takes b and one message c, on average over stages and boundaries, and a
- * backward begins at the last stage every P. */
-static double estimate(const struct tp_forecast *forecast, const struct tp_sim_summary *summary)
-{
-	const struct tp_pipeline *pipeline = &forecast->pipeline;
-	double backwards = 0, messages = 0;
-	for (int32_t s = 0; s < pipeline->stages; s++)
-		backwards += (double)*tp_cost_entry(&forecast->costs, s, TP_OP_B, 0);
-	for (int32_t s = 0; s + 1 < pipeline->stages && forecast->emulation.boundaries; s++) {
-		const struct tp_link_cost *up = &forecast->emulation.boundaries[s].upstream;
-		messages += (double)(up->transfer[0] + up->latency);
-	}
-	double period = (double)(summary->last_backward_start - summary->first_backward_start) /
-	                (double)(summary->last_stage_backwards - 1);
-	return (backwards + messages) / period;
-}
-
 static enum tp_status predict_timed(struct tp_forecasting *forecasting, const struct tp_options *options,
                                     const struct tp_run_config *config, struct prediction *prediction)
 {
@@ -65,7 +48,8 @@ static enum tp_status predict_timed(struct tp_forecasting *forecasting, const st
 	if (status == TP_OK) {
 		prediction->timed = summary.version_difference_max;
 		prediction->timed_mean = summary.version_difference_mean;
-		prediction->estimate = estimate(&forecast, &summary);
+		prediction->estimate =
+		        tp_version_difference_estimate(&forecast.costs, forecast.emulation.boundaries, &summary);
 	}
 	tp_sim_summary_release(&summary);
 	tp_forecast_release(&forecast);

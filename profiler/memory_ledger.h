@@ -3,11 +3,12 @@
 #ifndef TP_PROFILER_MEMORY_LEDGER_H
 #define TP_PROFILER_MEMORY_LEDGER_H
 
-#include "profiler/records.h"
+#include "profiler/recorder.h"
 
 struct tp_memory_ledger {
 	struct tp_memory_record record;
 	int64_t now_total_bytes;
+	struct tp_recorder *recorder; /* where changes go, at its `now_ns`; NULL: nowhere */
 };
 
 /* `bytes` more (or, negative, fewer) of `kind` in use. */
@@ -18,5 +19,8 @@ void tp_memory_reserve(struct tp_memory_ledger *ledger, enum tp_mem_kind kind, i
 
 /* Forget the peaks: they become what is in use now. For the start of an epoch. */
 void tp_memory_restart(struct tp_memory_ledger *ledger, int32_t epoch);
+
+/* Record what is in use now, kind by kind, as what an epoch begins with. */
+void tp_memory_record_start(struct tp_memory_ledger *ledger);
 
 #endif

@@ -37,15 +37,41 @@ const char *tp_idle_cause_text(enum tp_idle_cause cause);
 /* What the records alone do not say. */
 struct tp_metrics_input {
 	int32_t stages;
-	bool flush;                     /* fill and drain are counted per mini-batch */
-	const struct tp_op_record *ops; /* by stage, then by time */
-	int64_t op_count;
-	const struct tp_message_record *messages; /* by receiving stage, then in the order they were taken */
-	int64_t message_count;
+	bool flush; /* fill and drain are counted per mini-batch */
+	struct tp_records records;
+};
+
+/* An idle interval of a stage. */
+struct tp_idle_interval {
+	int64_t start_ns, end_ns;
+	int64_t operation; /* that followed, counted over the stage's epoch; -1: none did */
+	int16_t stage;
+	int16_t cause; /* enum tp_idle_cause */
+};
+
+/* A mini-batch across all stages. */
+struct tp_mini_figures {
+	int64_t mini;
+	int64_t start_ns, end_ns; /* its first operation, its last */
+	int64_t committed,
+	        read;  /* applied at all stages when its first backward at the last stage began; read by that */
+	int64_t chain; /* first mini-batch of the chain of those that build on each other's updates */
+};
+
+/* A version of a stage's weights that was alive in the epoch. */
+struct tp_version_figures {
+	int64_t version;           /* also the mini-batch whose update made it */
+	int64_t base;              /* the version it was made from */
+	int64_t made_ns, freed_ns; /* -1: the epoch began with it; -1: alive when it ended */
+	int64_t forward_reads, backward_reads;
+	int16_t stage;
+	bool in_place, made; /* made in this epoch; else base and in_place say nothing */
 };
 
 struct tp_stage_metrics {
 	int64_t compute_ns, bubble_ns;
+	int64_t steady_compute_ns;                           /* inside the steady window */
+	int64_t forward_count, backward_count, update_count; /* a split backward counts once */
 	int64_t forward_ns, backward_ns, update_ns;
 	int64_t idle_ns[TP_IDLE_CAUSES];
 	int64_t versions_alive_max;
@@ -66,7 +92,13 @@ struct tp_boundary_metrics {
 };
 
 struct tp_metrics {
+	int32_t stages;
+	int64_t op_count, message_count; /* of the records that all this comes from */
 	int64_t window_ns;
+	/* Without the first and last W mini-batches: from the end of mini-batch W to that of the W-th before the last,
+	 * and how many mini-batches ended in it. 0: the epoch is too short. */
+	int64_t steady_ns, steady_minis;
+	double steady_idle_total;
 	struct tp_stage_metrics *stage;       /* `stages` of them */
 	struct tp_boundary_metrics *boundary; /* stages - 1 */
 	bool transfers;                       /* some message took time */
@@ -77,7 +109,18 @@ struct tp_metrics {
 	int64_t version_difference_max;       /* v(i) = i - committed when its backward starts at the last stage */
 	double version_difference_mean;
 	int64_t version_chains; /* roots of "updated from the version that B read" */
+	/* The ledgers behind the figures. */
+	struct tp_idle_interval *idle; /* by stage, then by time */
+	int64_t idle_count, idle_room;
+	struct tp_mini_figures *minis; /* in order */
+	int64_t mini_count;
+	struct tp_version_figures *versions; /* by stage, then by version */
+	int64_t version_count;
 };
+
+/* Does compute + causes = window hold at every stage, do the intervals add up to the same, and do they, with the
+ * operations, lie without gap or overlap? TP_ERR_INPUT with what was found where not. */
+enum tp_status tp_metrics_check(const struct tp_metrics_input *input, const struct tp_metrics *metrics);
 
 /* Compute all of the above. The caller releases; TP_ERR_NOMEM, or TP_ERR_INPUT for records that contradict themselves.
  */

@@ -10,8 +10,8 @@ struct interval {
 
 static enum tp_status count_messages(const struct tp_metrics_input *input, struct tp_metrics *metrics)
 {
-	for (int64_t i = 0; i < input->message_count; i++) {
-		const struct tp_message_record *message = &input->messages[i];
+	for (int64_t i = 0; i < input->records.message_count; i++) {
+		const struct tp_message_record *message = &input->records.messages[i];
 		int32_t boundary = message->is_gradient ? message->to_stage : message->from_stage;
 		if (boundary < 0 || boundary + 1 >= input->stages)
 			return tp_fail(TP_ERR_INPUT, "records: a message between stages %d and %d of %d",
@@ -50,8 +50,8 @@ static int64_t merge(struct interval *intervals, int64_t count)
 static int64_t collect_transfers(const struct tp_metrics_input *input, int32_t stage, struct interval *intervals)
 {
 	int64_t count = 0;
-	for (int64_t i = 0; i < input->message_count; i++) {
-		const struct tp_message_record *message = &input->messages[i];
+	for (int64_t i = 0; i < input->records.message_count; i++) {
+		const struct tp_message_record *message = &input->records.messages[i];
 		bool concerns = message->from_stage == stage || message->to_stage == stage;
 		if (concerns && !message->handed_over && message->arrived_ns > message->sent_ns)
 			intervals[count++] = (struct interval){message->sent_ns, message->arrived_ns};
@@ -66,8 +66,8 @@ static void measure_overlap(const struct tp_metrics_input *input, int32_t stage,
 	int64_t first = 0;
 	for (int64_t t = 0; t < count; t++)
 		metrics->transfer_ns += transfers[t].end - transfers[t].start;
-	for (int64_t i = 0; i < input->op_count; i++) {
-		const struct tp_op_record *op = &input->ops[i];
+	for (int64_t i = 0; i < input->records.op_count; i++) {
+		const struct tp_op_record *op = &input->records.ops[i];
 		if (op->stage != stage)
 			continue;
 		while (first < count && transfers[first].end <= op->start_ns)
@@ -87,7 +87,7 @@ enum tp_status tp_metrics_communication(const struct tp_metrics_input *input, st
 	TP_TRY(count_messages(input, metrics));
 	if (!metrics->transfers)
 		return TP_OK;
-	struct interval *intervals = tp_alloc_array((size_t)input->message_count, sizeof *intervals);
+	struct interval *intervals = tp_alloc_array((size_t)input->records.message_count, sizeof *intervals);
 	if (!intervals)
 		return TP_ERR_NOMEM;
 	for (int32_t s = 0; s < input->stages; s++) {

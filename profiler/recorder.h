@@ -1,50 +1,37 @@
-/* Where a stage's thread writes its records: arrays of fixed size, set aside before the window by their owner, one
- * writer. A record that finds its array full is counted as dropped, and the figures that need it are void. */
+/* Where a stage's thread writes its records: one ring for each kind, one writer. Rings that hold a whole epoch are read
+ * when it has ended; shorter ones are emptied meanwhile by a thread of their own (profiler/drain.h). A record that
+ * finds its ring full is counted as dropped, and the figures that need it are void. */
 #ifndef TP_PROFILER_RECORDER_H
 #define TP_PROFILER_RECORDER_H
 
-#include <stddef.h>
-
 #include "profiler/records.h"
+#include "profiler/ring.h"
 
 struct tp_recorder {
-	struct tp_op_record *ops; /* not owned */
-	struct tp_message_record *messages;
-	struct tp_read_record *reads;
-	int64_t op_capacity, op_count; /* capacity 0: nothing is recorded and nothing dropped */
-	int64_t message_capacity, message_count;
-	int64_t read_capacity, read_count;
-	int64_t dropped;
+	struct tp_ring rings[TP_RECORD_KINDS];
+	int64_t now_ns; /* of what is recorded without a time of its own; the writer keeps it */
+	int16_t stage;
 };
 
 static inline void tp_recorder_restart(struct tp_recorder *recorder)
 {
-	recorder->op_count = recorder->message_count = recorder->read_count = recorder->dropped = 0;
+	for (int kind = 0; kind < TP_RECORD_KINDS; kind++)
+		tp_ring_restart(&recorder->rings[kind]);
+	recorder->now_ns = 0;
 }
 
-/* The next free record, to be filled; NULL when recording is off or the array is full. */
-static inline struct tp_op_record *tp_record_op(struct tp_recorder *recorder)
+/* The number of the operation under way: that of its record, which is written when it ends. */
+static inline int64_t tp_recorder_operation(const struct tp_recorder *recorder)
 {
-	if (recorder->op_count < recorder->op_capacity)
-		return &recorder->ops[recorder->op_count++];
-	recorder->dropped += recorder->op_capacity > 0;
-	return NULL;
+	return atomic_load_explicit(&recorder->rings[TP_RECORD_OP].written, memory_order_relaxed);
 }
 
-static inline struct tp_message_record *tp_record_message(struct tp_recorder *recorder)
+static inline int64_t tp_recorder_dropped(const struct tp_recorder *recorder)
 {
-	if (recorder->message_count < recorder->message_capacity)
-		return &recorder->messages[recorder->message_count++];
-	recorder->dropped += recorder->message_capacity > 0;
-	return NULL;
-}
-
-static inline struct tp_read_record *tp_record_read(struct tp_recorder *recorder)
-{
-	if (recorder->read_count < recorder->read_capacity)
-		return &recorder->reads[recorder->read_count++];
-	recorder->dropped += recorder->read_capacity > 0;
-	return NULL;
+	int64_t dropped = 0;
+	for (int kind = 0; kind < TP_RECORD_KINDS; kind++)
+		dropped += recorder->rings[kind].dropped;
+	return dropped;
 }
 
 #endif

@@ -19,3 +19,13 @@ const char *tp_mem_kind_text(enum tp_mem_kind kind)
 	};
 	return names[kind];
 }
+
+size_t tp_record_bytes(enum tp_record_kind kind)
+{
+	static const size_t bytes[] = {
+#define TP_RECORD_SIZE(name, type) sizeof(type),
+	        TP_RECORD_KIND_LIST(TP_RECORD_SIZE)
+#undef TP_RECORD_SIZE
+	};
+	return bytes[kind];
+}

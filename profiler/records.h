@@ -6,7 +6,10 @@
 #ifndef TP_PROFILER_RECORDS_H
 #define TP_PROFILER_RECORDS_H
 
+#include <stddef.h>
 #include <stdint.h>
+
+#include "engine/base/status.h"
 
 /* Operations: forward, backward, weight update; a backward may be split into the part that gives the gradient of its
  * input (BX) and the part that gives the gradient of the weights (BW). */
@@ -77,7 +80,14 @@ struct tp_message_record {
 	int16_t handed_over; /* 1: a pointer changed hands and nothing was copied */
 };
 
-/* Kinds of memory. The first seven are held per stage, the last three by the process. */
+/* A version of a stage's weights whose last reader is done. */
+struct tp_version_record {
+	int64_t freed_ns;
+	int64_t version; /* over the run */
+	int16_t stage;
+};
+
+/* Kinds of memory. The first seven are held per stage, the others by the process. */
 #define TP_MEM_KIND_LIST(X)                            \
 	X(TP_MEM_WEIGHTS_LIVE, "weights_live")         \
 	X(TP_MEM_WEIGHTS_RETAINED, "weights_retained") \
@@ -88,7 +98,9 @@ struct tp_message_record {
 	X(TP_MEM_WORKSPACE, "workspace")               \
 	X(TP_MEM_DATA, "data")                         \
 	X(TP_MEM_PROFILER, "profiler")                 \
-	X(TP_MEM_LIBRARY, "library")
+	X(TP_MEM_LIBRARY, "library")                   \
+	X(TP_MEM_PROGRAM, "program")                   \
+	X(TP_MEM_UNACCOUNTED, "unaccounted")
 
 enum tp_mem_kind {
 #define TP_MEM_ENUM(name, text) name,
@@ -108,8 +120,75 @@ struct tp_memory_record {
 	int64_t at_peak_bytes[TP_MEM_KINDS];  /* the parts at the moment of the highest sum */
 	int64_t reserved_bytes[TP_MEM_KINDS]; /* allocated, in use or pooled */
 	int64_t peak_total_bytes;             /* the highest sum; equals the sum of at_peak_bytes */
+	int64_t peak_ns;                      /* when it was reached; 0: it began the epoch so, or nobody looked */
+	int64_t peak_operation;               /* the stage's operation under way, counted over the epoch; -1: none */
 	int32_t epoch;
 	int16_t stage;
+};
+
+/* A change of what a stage has in use. */
+struct tp_memory_change {
+	int64_t time_ns;
+	int64_t kind_bytes;  /* of this kind from now on */
+	int64_t stage_bytes; /* of all kinds */
+	int64_t operation; /* the stage's operation under way, counted over the epoch; -1: held when the epoch began */
+	int16_t stage;
+	int16_t kind; /* enum tp_mem_kind */
+};
+
+/* One kernel that ran: a primitive of a library or a loop of the engine. */
+struct tp_kernel_record {
+	int64_t start_ns, end_ns;
+	int64_t operation; /* the stage's operation it ran for, counted over the epoch */
+	int32_t name;      /* its place in the names of the run, see profiler/kernel_names.h */
+	int16_t stage;
+};
+
+/* The records of a stage, by kind. A kind has its own ring and its own numbers: a record's number is its place in the
+ * order of time among those of its kind, stage and epoch, from 0. */
+#define TP_RECORD_KIND_LIST(X)                         \
+	X(TP_RECORD_OP, struct tp_op_record)           \
+	X(TP_RECORD_MESSAGE, struct tp_message_record) \
+	X(TP_RECORD_READ, struct tp_read_record)       \
+	X(TP_RECORD_MEMORY, struct tp_memory_change)   \
+	X(TP_RECORD_VERSION, struct tp_version_record) \
+	X(TP_RECORD_KERNEL, struct tp_kernel_record)
+
+enum tp_record_kind {
+#define TP_RECORD_ENUM(name, type) name,
+	TP_RECORD_KIND_LIST(TP_RECORD_ENUM)
+#undef TP_RECORD_ENUM
+	        TP_RECORD_KINDS
+};
+
+/* Bytes of one record. */
+size_t tp_record_bytes(enum tp_record_kind kind);
+
+/* All records of an epoch: by stage, then by time. */
+struct tp_records {
+	const struct tp_op_record *ops;
+	const struct tp_message_record *messages; /* by receiving stage, then in the order they were taken */
+	const struct tp_read_record *reads;       /* where micro-batches of a backward may read different weights */
+	const struct tp_memory_change *changes;
+	const struct tp_version_record *freed;
+	const struct tp_kernel_record *kernels;
+	int64_t op_count, message_count, read_count, change_count, freed_count, kernel_count;
+};
+
+/* Records of one kind, stage and epoch that lie one behind another, the first being number `first`. */
+struct tp_record_batch {
+	enum tp_record_kind kind;
+	int32_t epoch;
+	int16_t stage;
+	int64_t first, count;
+	const void *records;
+};
+
+/* Where records go while an epoch is under way. Called by one thread at a time, batches of a kind and stage in order; a
+ * status other than TP_OK ends the run. */
+struct tp_record_sink {
+	enum tp_status (*take)(void *context, const struct tp_record_batch *batch);
+	void *context;
 };
 
 #endif

@@ -55,26 +55,15 @@ static enum tp_status read_epoch(struct tp_store *store, int64_t run_id, int32_t
 	struct tp_stored_epoch stored;
 	TP_TRY(tp_store_read_epoch(store, run_id, number, &stored));
 	const struct tp_store_epoch *row = &stored.epoch;
-	const struct tp_metrics_input input = {
-	        .stages = schedule->stages,
-	        .flush = schedule->flush,
-	        .ops = row->ops,
-	        .op_count = row->op_count,
-	        .messages = row->messages,
-	        .message_count = row->message_count,
-	};
-	epoch->has_records = row->op_count > 0 && row->dropped_records == 0;
+	enum tp_status status =
+	        tp_store_read_metrics(store, run_id, number, schedule->stages, &epoch->metrics, &epoch->has_records);
 	epoch->window_ns = row->end_ns - row->start_ns;
 	epoch->samples_per_s = epoch->window_ns > 0 ? (double)row->samples * 1e9 / (double)epoch->window_ns : 0;
-	enum tp_status status = tp_metrics_compute(&input, &epoch->metrics);
 	if (status == TP_OK)
 		status = take_memory(epoch, &stored, schedule->stages);
 	epoch->row = *row;
-	if (status == TP_OK)
+	if (status == TP_OK && epoch->has_records)
 		measure_volume(schedule, epoch);
-	epoch->row.ops = NULL;
-	epoch->row.messages = NULL;
-	epoch->row.reads = NULL;
 	epoch->row.memory = NULL;
 	tp_stored_epoch_release(&stored);
 	return status;
@@ -95,13 +84,6 @@ static bool predictions_hold(const char *schedule)
 {
 	static const char *const names[] = {"timeprest",   "timeprest-stash", "timeprest-1f1b",  "v-timeprest",
 	                                    "i-timeprest", "pipedream",       "pipedream-vsync", NULL};
-	return is_one_of(schedule, names);
-}
-
-/* Schedules that drain the pipeline with every update. */
-static bool flushes(const char *schedule)
-{
-	static const char *const names[] = {"gpipe", "1f1b", "zb-h1", "sequential", NULL};
 	return is_one_of(schedule, names);
 }
 
@@ -176,7 +158,6 @@ static enum tp_status take_run(struct tp_store *store, struct tp_report *report,
 	}
 	schedule->stages = sqlite3_column_int(row, 1);
 	schedule->micro_batches = sqlite3_column_int(row, 2);
-	schedule->flush = flushes(name);
 	TP_TRY(take_axes(store, run_id, schedule));
 	copy_column(row, 11, schedule->clock, sizeof schedule->clock);
 	report->modelled |= strcmp(schedule->clock, "virtual") == 0;
@@ -300,8 +281,8 @@ static enum tp_status summarize(struct tp_report_schedule *schedule)
 			values[WINDOW * epochs + count] = (double)epoch->window_ns;
 			values[RATE * epochs + count++] = epoch->samples_per_s;
 			add_epoch(schedule, epoch);
-			if (epoch->row.predicted_ns > 0) {
-				double ns = (double)epoch->row.predicted_ns;
+			if (epoch->row.predicted.window_ns > 0) {
+				double ns = (double)epoch->row.predicted.window_ns;
 				values[PREDICTED * epochs + predicted] = ns;
 				values[DIFFERENCE * epochs + predicted++] = ((double)epoch->window_ns - ns) / ns;
 			}

@@ -33,8 +33,7 @@ struct tp_report_run {
 struct tp_report_schedule {
 	char name[64];
 	int32_t stages, micro_batches;
-	char clock[16]; /* real, virtual */
-	bool flush;
+	char clock[16];                       /* real, virtual */
 	bool bounded;                         /* --max-staleness */
 	int64_t version_paper, version_exact; /* v by Eq. 3 and for ideal slots; 0: they do not hold for it */
 	int32_t run_count;

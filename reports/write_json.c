@@ -103,7 +103,7 @@ static json_t *epoch_object(const struct tp_report_schedule *schedule, const str
 	(void)json_object_set_new(object, "version_difference_mean",
 	                          optional(known, epoch->metrics.version_difference_mean));
 	(void)json_object_set_new(object, "predicted_ns",
-	                          row->predicted_ns > 0 ? json_integer(row->predicted_ns) : json_null());
+	                          row->predicted.window_ns > 0 ? json_integer(row->predicted.window_ns) : json_null());
 	(void)json_object_set_new(object, "alpha_ratio",
 	                          optional(known && epoch->metrics.transfers, epoch->metrics.alpha));
 	(void)json_object_set_new(object, "staleness_idle_total_ratio",

@@ -52,6 +52,17 @@ static double read_real(sqlite3_stmt *row, int column)
 	return sqlite3_column_type(row, column) == SQLITE_NULL ? (double)NAN : sqlite3_column_double(row, column);
 }
 
+/* A text that stays. */
+static const char *profile_level(const char *text)
+{
+	static const char *const levels[] = {"off", "ops", "kernels"};
+	for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+		if (text && strcmp(text, levels[i]) == 0)
+			return levels[i];
+	}
+	return levels[0];
+}
+
 static void read_head(sqlite3_stmt *row, struct tp_store_epoch *epoch)
 {
 	*epoch = (struct tp_store_epoch){
@@ -66,6 +77,7 @@ static void read_head(sqlite3_stmt *row, struct tp_store_epoch *epoch)
 	        .rss_bytes = sqlite3_column_int64(row, 8),
 	        .allocations_in_window = (uint64_t)sqlite3_column_int64(row, 9),
 	        .evaluated = sqlite3_column_type(row, 10) != SQLITE_NULL,
+	        .profile_level = profile_level((const char *)sqlite3_column_text(row, 15)),
 	};
 	if (!epoch->evaluated)
 		return;
@@ -83,7 +95,8 @@ static enum tp_status load_head(struct tp_store *store, int64_t run_id, int32_t 
 	        store,
 	        "SELECT epoch, mini_batch_count, trained_samples, window_start_ns, window_end_ns, train_loss, "
 	        "train_top1_share, dropped_record_count, rss_bytes, window_allocation_count, test_samples, test_loss, "
-	        "test_top1_share, test_top5_share, evaluation_ns FROM epoch WHERE run_id = ? AND epoch = ?",
+	        "test_top1_share, test_top5_share, evaluation_ns, profile_level FROM epoch WHERE run_id = ? AND epoch "
+	        "= ?",
 	        run_id, number, &statement));
 	int rc = sqlite3_step(statement);
 	enum tp_status status = TP_OK;
@@ -98,12 +111,10 @@ static enum tp_status load_head(struct tp_store *store, int64_t run_id, int32_t 
 	return status;
 }
 
-/* A kind of record: how to select it (run, epoch), how to count it, and how a row becomes the record at `at`. `fold` is
- * the number of rows that make one record. */
+/* A kind of record: how to select it (run, epoch), how to count it, and how a row becomes the record at `at`. */
 struct record_kind {
 	const char *select, *count;
 	size_t bytes;
-	int fold;
 	void (*read)(sqlite3_stmt *row, void *at);
 };
 
@@ -181,23 +192,6 @@ static void read_message(sqlite3_stmt *row, void *at)
 	};
 }
 
-static void read_memory(sqlite3_stmt *row, void *at)
-{
-	struct tp_memory_record *memory = at;
-	memory->stage = (int16_t)sqlite3_column_int(row, 0);
-	memory->epoch = sqlite3_column_int(row, 1);
-	const unsigned char *kind = sqlite3_column_text(row, 2);
-	for (int k = 0; kind && k < TP_MEM_KINDS; k++) {
-		if (strcmp((const char *)kind, tp_mem_kind_text((enum tp_mem_kind)k)) != 0)
-			continue;
-		memory->now_bytes[k] = sqlite3_column_int64(row, 3);
-		memory->peak_bytes[k] = sqlite3_column_int64(row, 4);
-		memory->at_peak_bytes[k] = sqlite3_column_int64(row, 5);
-		memory->reserved_bytes[k] = sqlite3_column_int64(row, 6);
-		memory->peak_total_bytes += memory->at_peak_bytes[k];
-	}
-}
-
 static const struct record_kind op_records = {
         .select = "SELECT stage, kind, mini_batch, micro_batch, operation_samples, start_ns, end_ns, version_read, "
                   "version_live, version_committed, version_forward, alive_version_count, in_place, epoch, "
@@ -205,7 +199,6 @@ static const struct record_kind op_records = {
                   "WHERE run_id = ? AND epoch = ? ORDER BY stage, record_number",
         .count = "SELECT count(*) FROM operation WHERE run_id = ? AND epoch = ?",
         .bytes = sizeof(struct tp_op_record),
-        .fold = 1,
         .read = read_op,
 };
 
@@ -216,7 +209,6 @@ static const struct record_kind message_records = {
                   "record_number",
         .count = "SELECT count(*) FROM message WHERE run_id = ? AND epoch = ?",
         .bytes = sizeof(struct tp_message_record),
-        .fold = 1,
         .read = read_message,
 };
 
@@ -225,7 +217,6 @@ static const struct record_kind read_records = {
                   "backward_read WHERE run_id = ? AND epoch = ? ORDER BY stage, record_number",
         .count = "SELECT count(*) FROM backward_read WHERE run_id = ? AND epoch = ?",
         .bytes = sizeof(struct tp_read_record),
-        .fold = 1,
         .read = read_read,
 };
 
@@ -235,18 +226,7 @@ static const struct record_kind cost_records = {
                   "stage, kind, micro_batch",
         .count = "SELECT count(*) FROM operation_cost WHERE run_id = ? AND ? = 0",
         .bytes = sizeof(struct tp_store_cost),
-        .fold = 1,
         .read = read_cost,
-};
-
-/* The process comes last, as it was given. */
-static const struct record_kind memory_records = {
-        .select = "SELECT stage, epoch, kind, now_bytes, peak_bytes, at_peak_bytes, reserved_bytes FROM memory "
-                  "WHERE run_id = ? AND epoch = ? ORDER BY stage < 0, stage",
-        .count = "SELECT count(*) FROM memory WHERE run_id = ? AND epoch = ?",
-        .bytes = sizeof(struct tp_memory_record),
-        .fold = TP_MEM_KINDS,
-        .read = read_memory,
 };
 
 static enum tp_status read_rows(struct tp_store *store, sqlite3_stmt *statement, const struct record_kind *kind,
@@ -255,7 +235,7 @@ static enum tp_status read_rows(struct tp_store *store, sqlite3_stmt *statement,
 	int64_t row = 0;
 	int rc;
 	while ((rc = sqlite3_step(statement)) == SQLITE_ROW && row < rows) {
-		kind->read(statement, records + (size_t)(row / kind->fold) * kind->bytes);
+		kind->read(statement, records + (size_t)row * kind->bytes);
 		row++;
 	}
 	if (rc != SQLITE_DONE && rc != SQLITE_ROW)
@@ -269,7 +249,7 @@ static enum tp_status load(struct tp_store *store, int64_t run_id, int32_t numbe
 {
 	int64_t rows = 0;
 	TP_TRY(count_rows(store, kind->count, run_id, number, &rows));
-	*count = (rows + kind->fold - 1) / kind->fold;
+	*count = rows;
 	*records = NULL;
 	if (rows == 0)
 		return TP_OK;
@@ -286,24 +266,102 @@ static enum tp_status load(struct tp_store *store, int64_t run_id, int32_t numbe
 }
 
 static enum tp_status load_records(struct tp_store *store, int64_t run_id, int32_t number,
-                                   struct tp_stored_epoch *stored)
+                                   struct tp_stored_records *stored)
 {
 	void *records;
-	int64_t memory_count;
-	TP_TRY(load(store, run_id, number, &op_records, &records, &stored->epoch.op_count));
-	stored->epoch.ops = stored->ops = records;
-	TP_TRY(load(store, run_id, number, &message_records, &records, &stored->epoch.message_count));
-	stored->epoch.messages = stored->messages = records;
-	TP_TRY(load(store, run_id, number, &read_records, &records, &stored->epoch.read_count));
-	stored->epoch.reads = stored->reads = records;
-	TP_TRY(load(store, run_id, number, &memory_records, &records, &memory_count));
-	stored->epoch.memory = stored->memory = records;
-	stored->epoch.memory_count = (int32_t)memory_count;
+	TP_TRY(load(store, run_id, number, &op_records, &records, &stored->records.op_count));
+	stored->records.ops = stored->ops = records;
+	TP_TRY(load(store, run_id, number, &message_records, &records, &stored->records.message_count));
+	stored->records.messages = stored->messages = records;
+	TP_TRY(load(store, run_id, number, &read_records, &records, &stored->records.read_count));
+	stored->records.reads = stored->reads = records;
 	return TP_OK;
 }
 
-static const char predicted_sql[] =
-        "SELECT coalesce(max(predicted_ns), 0) FROM prediction WHERE run_id = ? AND epoch = ?";
+enum tp_status tp_store_read_records(struct tp_store *store, int64_t run_id, int32_t number,
+                                     struct tp_stored_records *stored)
+{
+	*stored = (struct tp_stored_records){0};
+	enum tp_status status = load_records(store, run_id, number, stored);
+	if (status != TP_OK)
+		tp_stored_records_release(stored);
+	return status;
+}
+
+void tp_stored_records_release(struct tp_stored_records *stored)
+{
+	tp_free(stored->ops);
+	tp_free(stored->messages);
+	tp_free(stored->reads);
+	*stored = (struct tp_stored_records){0};
+}
+
+/* --- memory ------------------------------------------------------------------------------------------------------- */
+
+static void read_memory(sqlite3_stmt *row, struct tp_memory_record *memory)
+{
+	const unsigned char *kind = sqlite3_column_text(row, 1);
+	for (int k = 0; kind && k < TP_MEM_KINDS; k++) {
+		if (strcmp((const char *)kind, tp_mem_kind_text((enum tp_mem_kind)k)) != 0)
+			continue;
+		memory->now_bytes[k] = sqlite3_column_int64(row, 2);
+		memory->peak_bytes[k] = sqlite3_column_int64(row, 3);
+		memory->at_peak_bytes[k] = sqlite3_column_int64(row, 4);
+		memory->reserved_bytes[k] = sqlite3_column_int64(row, 5);
+		memory->peak_total_bytes += memory->at_peak_bytes[k];
+	}
+}
+
+/* A record for each stage, the process last, as they were given. */
+static enum tp_status load_memory(struct tp_store *store, int64_t run_id, int32_t number,
+                                  struct tp_stored_epoch *stored)
+{
+	static const char count_sql[] = "SELECT count(DISTINCT stage) FROM memory WHERE run_id = ? AND epoch = ?";
+	static const char sql[] =
+	        "SELECT stage, kind, now_bytes, peak_bytes, at_peak_bytes, reserved_bytes FROM memory "
+	        "WHERE run_id = ? AND epoch = ? ORDER BY stage < 0, stage";
+	int64_t most = 0, count = 0;
+	sqlite3_stmt *statement;
+	TP_TRY(count_rows(store, count_sql, run_id, number, &most));
+	stored->memory = tp_alloc_array((size_t)most, sizeof *stored->memory);
+	if (!stored->memory)
+		return TP_ERR_NOMEM;
+	TP_TRY(prepare(store, sql, run_id, number, &statement));
+	int rc;
+	while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
+		int16_t stage = (int16_t)sqlite3_column_int(statement, 0);
+		if (count == 0 || stored->memory[count - 1].stage != stage) {
+			if (count == most)
+				break;
+			stored->memory[count++] = (struct tp_memory_record){.epoch = number, .stage = stage};
+		}
+		read_memory(statement, &stored->memory[count - 1]);
+	}
+	enum tp_status status = rc == SQLITE_DONE || rc == SQLITE_ROW ? TP_OK : tp_store_failed(store, rc, reading);
+	(void)sqlite3_finalize(statement);
+	stored->epoch.memory = stored->memory;
+	stored->epoch.memory_count = (int32_t)count;
+	return status;
+}
+
+/* --- the epoch ---------------------------------------------------------------------------------------------------- */
+
+static enum tp_status load_prediction(struct tp_store *store, int64_t run_id, int32_t number,
+                                      struct tp_store_prediction *predicted)
+{
+	static const char sql[] = "SELECT predicted_ns, version_difference_max_count, version_difference_mean_count, "
+	                          "version_difference_estimate_count FROM prediction WHERE run_id = ? AND epoch = ?";
+	sqlite3_stmt *statement;
+	TP_TRY(prepare(store, sql, run_id, number, &statement));
+	int rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW)
+		*predicted = (struct tp_store_prediction){
+		        sqlite3_column_int64(statement, 0), sqlite3_column_int64(statement, 1),
+		        sqlite3_column_double(statement, 2), sqlite3_column_double(statement, 3)};
+	enum tp_status status = rc == SQLITE_DONE || rc == SQLITE_ROW ? TP_OK : tp_store_failed(store, rc, reading);
+	(void)sqlite3_finalize(statement);
+	return status;
+}
 
 enum tp_status tp_store_read_epoch(struct tp_store *store, int64_t run_id, int32_t number,
                                    struct tp_stored_epoch *stored)
@@ -311,9 +369,9 @@ enum tp_status tp_store_read_epoch(struct tp_store *store, int64_t run_id, int32
 	*stored = (struct tp_stored_epoch){0};
 	enum tp_status status = load_head(store, run_id, number, &stored->epoch);
 	if (status == TP_OK)
-		status = load_records(store, run_id, number, stored);
+		status = load_memory(store, run_id, number, stored);
 	if (status == TP_OK)
-		status = count_rows(store, predicted_sql, run_id, number, &stored->epoch.predicted_ns);
+		status = load_prediction(store, run_id, number, &stored->epoch.predicted);
 	if (status != TP_OK)
 		tp_stored_epoch_release(stored);
 	return status;
@@ -321,9 +379,6 @@ enum tp_status tp_store_read_epoch(struct tp_store *store, int64_t run_id, int32
 
 void tp_stored_epoch_release(struct tp_stored_epoch *stored)
 {
-	tp_free(stored->ops);
-	tp_free(stored->messages);
-	tp_free(stored->reads);
 	tp_free(stored->memory);
 	*stored = (struct tp_stored_epoch){0};
 }

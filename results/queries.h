@@ -11,16 +11,34 @@ struct sqlite3 *tp_store_connection(struct tp_store *store);
 /* The epochs that a run stored, from 1 on. */
 enum tp_status tp_store_count_epochs(struct tp_store *store, int64_t run_id, int32_t *count);
 
-/* An epoch read back; `epoch` points into the arrays behind it. */
-struct tp_stored_epoch {
-	struct tp_store_epoch epoch;
+/* Operations, messages and reads of an epoch, by stage and then in order; `records` points into the arrays behind it.
+ */
+struct tp_stored_records {
+	struct tp_records records;
 	struct tp_op_record *ops;
 	struct tp_message_record *messages;
 	struct tp_read_record *reads;
+};
+
+/* Also of an epoch that is not added yet. TP_ERR_IO, TP_ERR_NOMEM; then nothing is held. Release with
+ * tp_stored_records_release(). */
+enum tp_status tp_store_read_records(struct tp_store *store, int64_t run_id, int32_t number,
+                                     struct tp_stored_records *stored);
+void tp_stored_records_release(struct tp_stored_records *stored);
+
+/* The figures of an epoch; the ledgers behind them (idle intervals, mini-batches, versions) are not read. `*found` is
+ * false, and all of them are 0, when there are none: an epoch without records or that lost some. Release with
+ * tp_metrics_release(). */
+enum tp_status tp_store_read_metrics(struct tp_store *store, int64_t run_id, int32_t number, int32_t stages,
+                                     struct tp_metrics *metrics, bool *found);
+
+/* An epoch read back; `epoch` points into the arrays behind it. */
+struct tp_stored_epoch {
+	struct tp_store_epoch epoch;
 	struct tp_memory_record *memory;
 };
 
-/* An epoch as it was given to tp_store_add_epoch(), records by stage and then in the order given, the process last.
+/* An epoch as it was given to tp_store_add_epoch(), without records and metrics; memory by stage, the process last.
  * What was not a number is one again. TP_ERR_INPUT when there is no such epoch, TP_ERR_IO, TP_ERR_NOMEM; then nothing
  * is held. Release with tp_stored_epoch_release(). */
 enum tp_status tp_store_read_epoch(struct tp_store *store, int64_t run_id, int32_t number,

@@ -10,11 +10,11 @@
 #include <stdint.h>
 
 #include "engine/base/status.h"
-#include "profiler/records.h"
+#include "profiler/metrics.h"
 
 /* PRAGMA application_id of our files ("TPBN") and the schema version this build writes. */
 #define TP_STORE_APPLICATION_ID 0x5450424e
-#define TP_STORE_SCHEMA_VERSION 2
+#define TP_STORE_SCHEMA_VERSION 3
 
 struct tp_store;
 
@@ -97,6 +97,7 @@ enum tp_status tp_store_add_costs(struct tp_store *store, int64_t run_id, const 
 
 struct tp_store_epoch {
 	int32_t epoch;
+	const char *profile_level; /* off, ops or kernels */
 	int64_t minis, samples;
 	int64_t start_ns, end_ns; /* window on the run's clock */
 	double train_loss, train_top1;
@@ -107,25 +108,48 @@ struct tp_store_epoch {
 	int64_t dropped_records;
 	int64_t rss_bytes;
 	uint64_t allocations_in_window;
-	const struct tp_op_record *ops;
-	int64_t op_count;
-	const struct tp_message_record *messages;
-	int64_t message_count;
-	const struct tp_read_record *reads;
-	int64_t read_count;
+	struct tp_records records;        /* those that tp_store_add_records() has not stored already */
+	const struct tp_metrics *metrics; /* what the records come to; NULL: nothing, as when some were lost */
 	const struct tp_memory_record *memory;
 	int32_t memory_count;
-	int64_t predicted_ns; /* 0: none */
+	struct tp_store_prediction {
+		int64_t window_ns; /* 0: none */
+		int64_t version_difference_max;
+		double version_difference_mean, version_difference_estimate;
+	} predicted;
 };
+
+/* Some records of an epoch that is under way, which belong to it when it is added; one transaction. Freed versions are
+ * not stored as they are: they become part of the epoch's metrics. */
+enum tp_status tp_store_add_records(struct tp_store *store, int64_t run_id, const struct tp_record_batch *batch);
 
 /* Everything of one epoch; one transaction. */
 enum tp_status tp_store_add_epoch(struct tp_store *store, int64_t run_id, const struct tp_store_epoch *epoch);
 
 enum tp_store_ending { TP_STORE_DONE, TP_STORE_FAILED, TP_STORE_INTERRUPTED };
 
-/* How the run ended, as a row of its own; `reason` is "" when it is done. */
-enum tp_status tp_store_end_run(struct tp_store *store, int64_t run_id, enum tp_store_ending ending,
-                                const char *reason);
+/* Something that was verified of a run's records; `detail` says what was found instead, "" when it passed. */
+struct tp_store_check {
+	const char *name;
+	bool passed;
+	const char *detail;
+};
+
+/* How the run ended, as a row of its own, and what was checked of it; `reason` is "" when it is done. One transaction.
+ */
+enum tp_status tp_store_end_run(struct tp_store *store, int64_t run_id, enum tp_store_ending ending, const char *reason,
+                                const struct tp_store_check *checks, int32_t check_count);
+
+/* What recording cost a run whose epochs were recorded and not in turn; one transaction. Ratios are of pairs of epochs:
+ * recorded / not recorded. */
+struct tp_store_profile_cost {
+	const char *profile_level;
+	int64_t pairs;
+	int64_t profiled_median_ns, unprofiled_median_ns;
+	double ratio, min_ratio, max_ratio;
+};
+enum tp_status tp_store_add_profile_cost(struct tp_store *store, int64_t run_id,
+                                         const struct tp_store_profile_cost *cost);
 
 enum tp_store_state {
 	TP_STORE_STATE_DONE,

@@ -28,10 +28,11 @@
 	            "?,?,?,?,?,?,?,?,?"))                                                                              \
 	X(TP_INSERT_EPOCH,                                                                                             \
 	  TP_INSERT("epoch",                                                                                           \
-	            "run_id, epoch, mini_batch_count, trained_samples, window_start_ns, window_end_ns, train_loss, "   \
+	            "run_id, epoch, profile_level, mini_batch_count, trained_samples, window_start_ns, "               \
+	            "window_end_ns, train_loss, "                                                                      \
 	            "train_top1_share, test_samples, test_loss, test_top1_share, test_top5_share, evaluation_ns, "     \
 	            "dropped_record_count, rss_bytes, window_allocation_count",                                        \
-	            "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"))                                                                \
+	            "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"))                                                              \
 	X(TP_INSERT_OPERATION,                                                                                         \
 	  TP_INSERT(                                                                                                   \
 	          "operation",                                                                                         \
@@ -53,7 +54,54 @@
 	            "lambda_ratio",                                                                                    \
 	            "?,?,?,?,?,?,?,?,?"))                                                                              \
 	X(TP_INSERT_COST, TP_INSERT("operation_cost", "run_id, stage, kind, micro_batch, cost_ns", "?,?,?,?,?"))       \
-	X(TP_INSERT_PREDICTION, TP_INSERT("prediction", "run_id, epoch, predicted_ns", "?,?,?"))                       \
+	X(TP_INSERT_PREDICTION,                                                                                        \
+	  TP_INSERT("prediction",                                                                                      \
+	            "run_id, epoch, predicted_ns, version_difference_max_count, version_difference_mean_count, "       \
+	            "version_difference_estimate_count",                                                               \
+	            "?,?,?,?,?,?"))                                                                                    \
+	X(TP_INSERT_CHECK, TP_INSERT("run_check", "run_id, check_name, passed, detail", "?,?,?,?"))                    \
+	X(TP_INSERT_PROFILE_COST,                                                                                      \
+	  TP_INSERT("profile_cost",                                                                                    \
+	            "run_id, profile_level, pair_count, profiled_median_ns, unprofiled_median_ns, cost_ratio, "        \
+	            "cost_min_ratio, cost_max_ratio",                                                                  \
+	            "?,?,?,?,?,?,?,?"))                                                                                \
+	X(TP_INSERT_MEMORY_CHANGE,                                                                                     \
+	  TP_INSERT("memory_change",                                                                                   \
+	            "run_id, epoch, stage, record_number, time_ns, kind, kind_bytes, stage_bytes, operation_number",   \
+	            "?,?,?,?,?,?,?,?,?"))                                                                              \
+	X(TP_INSERT_IDLE,                                                                                              \
+	  TP_INSERT("idle", "run_id, epoch, stage, record_number, cause, start_ns, end_ns, operation_number",          \
+	            "?,?,?,?,?,?,?,?"))                                                                                \
+	X(TP_INSERT_VERSION,                                                                                           \
+	  TP_INSERT("weight_version",                                                                                  \
+	            "run_id, epoch, stage, version, mini_batch, base_version, in_place, made_ns, freed_ns, "           \
+	            "forward_read_count, backward_read_count",                                                         \
+	            "?,?,?,?,?,?,?,?,?,?,?"))                                                                          \
+	X(TP_INSERT_MINI_BATCH,                                                                                        \
+	  TP_INSERT("mini_batch",                                                                                      \
+	            "run_id, epoch, mini_batch, start_ns, end_ns, version_committed, version_read, "                   \
+	            "version_difference_count, chain_mini_batch",                                                      \
+	            "?,?,?,?,?,?,?,?,?"))                                                                              \
+	X(TP_INSERT_STAGE_FIGURES,                                                                                     \
+	  TP_INSERT("stage_figures",                                                                                   \
+	            "run_id, epoch, stage, window_ns, compute_ns, fill_ns, drain_ns, sender_ns, message_ns, "          \
+	            "staleness_ns, host_ns, forward_ns, backward_ns, update_ns, forward_count, backward_count, "       \
+	            "update_count, transfer_ns, overlap_ns, exposed_ns, received_message_count, received_bytes, "      \
+	            "alive_version_max_count, staleness_mean_count, staleness_max_count, "                             \
+	            "update_staleness_max_count, mismatch_max_count, steady_window_ns, steady_compute_ns, "            \
+	            "peak_bytes, peak_ns, peak_operation_number",                                                      \
+	            "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"))                                \
+	X(TP_INSERT_BOUNDARY_FIGURES,                                                                                  \
+	  TP_INSERT("boundary_figures",                                                                                \
+	            "run_id, epoch, boundary, down_message_count, down_bytes, up_message_count, up_bytes",             \
+	            "?,?,?,?,?,?,?"))                                                                                  \
+	X(TP_INSERT_EPOCH_FIGURES,                                                                                     \
+	  TP_INSERT("epoch_figures",                                                                                   \
+	            "run_id, epoch, operation_count, message_count, idle_total_ratio, idle_ideal_ratio, "              \
+	            "staleness_idle_ratio, alpha_ratio, version_difference_max_count, "                                \
+	            "version_difference_mean_count, version_chain_count, steady_window_ns, steady_mini_batch_count, "  \
+	            "steady_idle_total_ratio",                                                                         \
+	            "?,?,?,?,?,?,?,?,?,?,?,?,?,?"))                                                                    \
 	X(TP_INSERT_LINK,                                                                                              \
 	  TP_INSERT("run_link", "run_id, from_stage, to_stage, bandwidth_bytes_per_s, latency_ns", "?,?,?,?,?"))       \
 	X(TP_INSERT_WORKER,                                                                                            \
@@ -72,6 +120,11 @@ struct tp_store {
 	sqlite3_stmt *statements[TP_STATEMENTS]; /* prepared at first use */
 	char path[];
 };
+
+/* One row from an array of cells written in place. */
+#define TP_STORE_INSERT(store, which, ...)                                       \
+	tp_store_insert((store), (which), (const struct tp_cell[]){__VA_ARGS__}, \
+	                (int)(sizeof((const struct tp_cell[]){__VA_ARGS__}) / sizeof(struct tp_cell)))
 
 /* A value to bind. */
 struct tp_cell {
@@ -118,6 +171,15 @@ enum tp_status tp_store_insert(struct tp_store *store, enum tp_statement which, 
  * returns that status, or the failure to commit. */
 enum tp_status tp_store_begin(struct tp_store *store);
 enum tp_status tp_store_end(struct tp_store *store, enum tp_status status);
+
+/* Inside a transaction: some records, and what the records of an epoch come to (`memory`: of its stages, by stage). */
+enum tp_status tp_store_write_batch(struct tp_store *store, int64_t run_id, const struct tp_record_batch *batch);
+enum tp_status tp_store_write_metrics(struct tp_store *store, int64_t run_id, int32_t epoch,
+                                      const struct tp_metrics *metrics, const struct tp_memory_record *memory,
+                                      int32_t memory_count);
+
+/* Inside the transaction that migrates: what the records of epochs from before version 3 come to. */
+enum tp_status tp_store_measure_old(struct tp_store *store);
 
 /* Give an end to the runs whose process is gone; see store.h. */
 enum tp_status tp_store_end_abandoned(struct tp_store *store);

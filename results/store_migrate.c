@@ -8,14 +8,21 @@
 #include "engine/base/clock.h"
 #include "engine/base/text.h"
 #include "results/build_info.h"
-#include "results/migration_0001_initial.h"
 #include "results/migration_0002_schedules.h"
+#include "results/migration_0003_set_aside.h"
+#include "results/migration_0003_take_over.h"
+#include "results/schema.h"
 
-/* migrations[i] leads from version i to i + 1. */
-static const char *const migrations[TP_STORE_SCHEMA_VERSION] = {
-        tp_migration_0001_initial,
-        tp_migration_0002_schedules,
+/* migrations[i] leads from version i to i + 1, from 0, which is nothing, to the newest at once. The last one makes what
+ * schema.sql says and takes the rows over; when a version 4 comes, it keeps schema.sql as it is now for itself. */
+enum { STEPS = 3 };
+static const char *const migrations[TP_STORE_SCHEMA_VERSION][STEPS] = {
+        {tp_schema},
+        {tp_migration_0002_schedules},
+        {tp_migration_0003_set_aside, tp_schema, tp_migration_0003_take_over},
 };
+
+static const char what[] = "write its schema";
 
 static enum tp_status read_versions(struct tp_store *store, int64_t *application_id, int64_t *version)
 {
@@ -85,9 +92,23 @@ static enum tp_status back_up(struct tp_store *store, int64_t version)
 	return status;
 }
 
+static enum tp_status note_version(struct tp_store *store, int64_t version)
+{
+	const struct tp_cell row[] = {tp_integer(version), tp_integer(tp_unix_s()), tp_text_cell(TPBENCH_VERSION)};
+	return tp_store_insert(store, TP_INSERT_SCHEMA_META, row, 3);
+}
+
+/* One step of the way; returns the version that it led to. */
+static enum tp_status step(struct tp_store *store, int64_t *version)
+{
+	for (int i = 0; i < STEPS && migrations[*version][i]; i++)
+		TP_TRY(tp_store_execute(store, migrations[*version][i], what));
+	*version = *version == 0 ? TP_STORE_SCHEMA_VERSION : *version + 1;
+	return note_version(store, *version);
+}
+
 static enum tp_status migrate(struct tp_store *store)
 {
-	static const char what[] = "write its schema";
 	int64_t application_id, version;
 	TP_TRY(read_versions(store, &application_id, &version));
 	TP_TRY(check_again(store, application_id, version));
@@ -96,12 +117,11 @@ static enum tp_status migrate(struct tp_store *store)
 	/* A table made anew takes the old one's name; else SQLite would refuse that for the sake of the user's own
 	 * views, which find no such table for a moment. */
 	TP_TRY(tp_store_execute(store, "PRAGMA legacy_alter_table = ON", what));
-	for (; version < TP_STORE_SCHEMA_VERSION; version++) {
-		TP_TRY(tp_store_execute(store, migrations[version], what));
-		const struct tp_cell row[] = {tp_integer(version + 1), tp_integer(tp_unix_s()),
-		                              tp_text_cell(TPBENCH_VERSION)};
-		TP_TRY(tp_store_insert(store, TP_INSERT_SCHEMA_META, row, 3));
-	}
+	bool unmeasured = version > 0 && version < 3;
+	while (version < TP_STORE_SCHEMA_VERSION)
+		TP_TRY(step(store, &version));
+	if (unmeasured)
+		TP_TRY(tp_store_measure_old(store));
 	char pragmas[96];
 	(void)snprintf(pragmas, sizeof pragmas, "PRAGMA application_id = %d; PRAGMA user_version = %d",
 	               TP_STORE_APPLICATION_ID, TP_STORE_SCHEMA_VERSION);
@@ -116,5 +136,5 @@ enum tp_status tp_store_migrate(struct tp_store *store)
 		return TP_OK;
 	TP_TRY(tp_store_begin(store));
 	TP_TRY(tp_store_end(store, migrate(store)));
-	return tp_store_execute(store, "PRAGMA legacy_alter_table = OFF", "write its schema");
+	return tp_store_execute(store, "PRAGMA legacy_alter_table = OFF", what);
 }

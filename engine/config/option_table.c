@@ -15,7 +15,7 @@ static const char *const backward_versions[] = {"default", "committed", "latest"
 static const char *const backward_modes[] = {"stored", "recompute", NULL};
 static const char *const sequences[] = {"merged", "independent", NULL};
 static const char *const clocks[] = {"real", "virtual", NULL};
-static const char *const profiles[] = {"off", "ops", NULL};
+static const char *const profiles[] = {"off", "ops", "kernels", NULL};
 static const char *const formats[] = {"table", "grid", "json", NULL};
 static const char *const theory_formats[] = {"table", "csv", NULL};
 static const char *const convolutions[] = {"auto", "direct", "winograd", NULL};
@@ -176,8 +176,11 @@ const struct tp_option tp_option_table[] = {
 	 .default_text = "2", .min = 0, .max = 100000, .metavar = "COUNT",
 	 .help = "mini-batches that each schedule trains, unrecorded, before its first run"},
 	{.name = "profile", .type = TP_OPTION_CHOICE, .group = TP_GROUP_RESULTS, .commands = TRAIN,
-	 FIELD(config.profile_ops), .default_text = "ops", .choices = profiles, .decides = true,
-	 .help = "record every operation and message, or none"},
+	 FIELD(config.profile), .default_text = "ops", .choices = profiles, .decides = true,
+	 .help = "record nothing, every operation and message, or every kernel, too"},
+	{.name = "profile-buffer", .type = TP_OPTION_BYTES, .group = TP_GROUP_RESULTS, .commands = TRAIN,
+	 FIELD(config.profile_buffer_bytes), .default_text = "256MiB", .min = 65536, .max = 1099511627776., .metavar = "SIZE",
+	 .help = "memory for records; an epoch that has more is stored while it runs"},
 	{.name = "db", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS, .commands = TRAIN | TP_FOR_SIMULATE | TP_FOR_THEORY, FIELD(db),
 	 .default_text = "tpbench.db", .metavar = "FILE", .help = "SQLite database to which the runs are added"},
 	{.name = "name", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS, .commands = TRAIN, FIELD(run_name),

@@ -100,7 +100,8 @@ enum tp_status tp_option_set(const struct tp_option *option, const char *value, 
 		*(double *)field = real;
 		return TP_OK;
 	case TP_OPTION_DURATION:
-		TP_TRY(tp_parse_duration(what, value, &whole));
+	case TP_OPTION_BYTES:
+		TP_TRY((option->type == TP_OPTION_BYTES ? tp_parse_bytes : tp_parse_duration)(what, value, &whole));
 		if ((double)whole < option->min || (double)whole > option->max) {
 			struct tp_text range = {0};
 			tp_option_range(option, &range);
@@ -141,16 +142,18 @@ static void add_real(struct tp_text *text, double value)
 }
 
 /* In the largest unit that needs no fraction. */
-static void add_duration(struct tp_text *text, int64_t ns)
+/* In the largest unit that leaves a whole number. */
+static void add_quantity(struct tp_text *text, enum tp_option_type type, int64_t value)
 {
-	static const struct {
+	static const struct unit {
 		const char *name;
-		int64_t ns;
-	} units[] = {{"s", TP_NS_PER_S}, {"ms", 1000000}, {"us", 1000}, {"ns", 1}};
-	size_t i = 0;
-	while (ns % units[i].ns)
-		i++;
-	tp_text_add(text, "%" PRId64 "%s", ns / units[i].ns, units[i].name);
+		int64_t size;
+	} durations[] = {{"s", TP_NS_PER_S}, {"ms", 1000000}, {"us", 1000}, {"ns", 1}},
+	  bytes[] = {{"GiB", INT64_C(1) << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}};
+	const struct unit *unit = type == TP_OPTION_BYTES ? bytes : durations;
+	while (value % unit->size)
+		unit++;
+	tp_text_add(text, "%" PRId64 "%s", value / unit->size, unit->name);
 }
 
 void tp_option_get(const struct tp_option *option, const void *base, struct tp_text *text)
@@ -164,7 +167,8 @@ void tp_option_get(const struct tp_option *option, const void *base, struct tp_t
 		add_real(text, *(const double *)field);
 		break;
 	case TP_OPTION_DURATION:
-		add_duration(text, *(const int64_t *)field);
+	case TP_OPTION_BYTES:
+		add_quantity(text, option->type, *(const int64_t *)field);
 		break;
 	case TP_OPTION_SWITCH:
 	case TP_OPTION_FLAG:
@@ -188,9 +192,10 @@ void tp_option_range(const struct tp_option *option, struct tp_text *text)
 		tp_text_add(text, "%g to %g", option->min, option->max);
 		break;
 	case TP_OPTION_DURATION:
-		add_duration(text, (int64_t)option->min);
+	case TP_OPTION_BYTES:
+		add_quantity(text, option->type, (int64_t)option->min);
 		tp_text_add(text, " to ");
-		add_duration(text, (int64_t)option->max);
+		add_quantity(text, option->type, (int64_t)option->max);
 		break;
 	case TP_OPTION_SWITCH:
 	case TP_OPTION_FLAG:
@@ -230,7 +235,8 @@ enum tp_status tp_option_check(const struct tp_option *option, const void *base)
 		fits = value >= option->min && value <= option->max;
 		break;
 	}
-	case TP_OPTION_DURATION: {
+	case TP_OPTION_DURATION:
+	case TP_OPTION_BYTES: {
 		double value = (double)*(const int64_t *)field;
 		fits = value >= option->min && value <= option->max;
 		break;

@@ -50,6 +50,7 @@ enum tp_option_type {
 	TP_OPTION_WORD,     /* one of `choices`, stored as text */
 	TP_OPTION_TEXT,     /* text; whoever uses it knows what is valid */
 	TP_OPTION_DURATION, /* int64_t nanoseconds, written with a unit */
+	TP_OPTION_BYTES,    /* int64_t bytes, written with a unit */
 };
 
 /* Commands that take options; a row says which of them take it. */

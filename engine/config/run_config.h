@@ -12,6 +12,7 @@ enum tp_order { TP_ORDER_STATIC, TP_ORDER_DYNAMIC };
 enum tp_backward_version { TP_BACKWARD_DEFAULT, TP_BACKWARD_COMMITTED, TP_BACKWARD_LATEST, TP_BACKWARD_STASHED };
 enum tp_backward_mode { TP_BACKWARD_STORED, TP_BACKWARD_RECOMPUTE };
 enum tp_sequence { TP_SEQUENCE_MERGED, TP_SEQUENCE_INDEPENDENT };
+enum tp_profile { TP_PROFILE_OFF, TP_PROFILE_OPS, TP_PROFILE_KERNELS };
 enum tp_clock { TP_CLOCK_REAL, TP_CLOCK_VIRTUAL };
 
 #define TP_CONFIG_NAME_BYTES 64
@@ -57,7 +58,8 @@ struct tp_run_config {
 	char load_weights[TP_CONFIG_PATH_BYTES]; /* "" for none */
 	bool partial;                            /* load what fits */
 	char save_weights[TP_CONFIG_PATH_BYTES];
-	bool profile_ops; /* record operations and messages */
+	enum tp_profile profile;      /* what is recorded */
+	int64_t profile_buffer_bytes; /* records held in memory; an epoch that has more is stored while it runs */
 };
 
 /* The defaults of the option table (engine/config/options.h) for every field, with stages = 2. */

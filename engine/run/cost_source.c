@@ -54,7 +54,7 @@ static struct tp_run_config measuring_config(const struct tp_run_config *config)
 	measured.load_weights[0] = '\0';
 	measured.partial = false;
 	measured.evaluate = false;
-	measured.profile_ops = true;
+	measured.profile = TP_PROFILE_OPS;
 	return measured;
 }
 
@@ -81,7 +81,8 @@ static enum tp_status measure_loaded(const struct tp_cost_request *request, stru
 	if (status == TP_OK)
 		status = tp_trainer_epoch(trainer, &result);
 	if (status == TP_OK)
-		status = tp_costs_from_records(tp_cost_shape_of(request->pipeline), result.ops, result.op_count, table);
+		status = tp_costs_from_records(tp_cost_shape_of(request->pipeline), result.records.ops,
+		                               result.records.op_count, table);
 	tp_trainer_free(trainer);
 	return status;
 }

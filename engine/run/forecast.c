@@ -105,3 +105,23 @@ enum tp_status tp_forecast_simulate(const struct tp_forecast *forecast, const st
 	};
 	return tp_simulate_epoch(&input, summary);
 }
+
+double tp_version_difference_estimate(const struct tp_cost_table *costs, const struct tp_boundary_cost *boundaries,
+                                      const struct tp_sim_summary *summary)
+{
+	int32_t stages = costs->shape.stages;
+	double backwards = 0, messages = 0;
+	if (summary->last_stage_backwards < 2)
+		return 0;
+	for (int32_t s = 0; s < stages; s++) {
+		for (enum tp_op_kind kind = 0; kind < TP_OP_KINDS; kind++) {
+			if (kind != TP_OP_F && kind != TP_OP_U && tp_cost_entries(&costs->shape, kind) > 0)
+				backwards += (double)*tp_cost_entry(costs, s, kind, 0);
+		}
+	}
+	for (int32_t s = 0; s + 1 < stages && boundaries; s++)
+		messages += (double)(boundaries[s].upstream.transfer[0] + boundaries[s].upstream.latency);
+	double period = (double)(summary->last_backward_start - summary->first_backward_start) /
+	                (double)(summary->last_stage_backwards - 1);
+	return period > 0 ? (backwards + messages) / period : 0;
+}

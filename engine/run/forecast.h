@@ -40,4 +40,10 @@ void tp_forecast_release(struct tp_forecast *forecast);
 enum tp_status tp_forecast_simulate(const struct tp_forecast *forecast, const struct tp_sim_hooks *hooks, void *context,
                                     struct tp_sim_summary *summary);
 
+/* Estimate of the mean version difference: mean v = (W b + (W - 1) c) / P. One backward takes b and one message c, on
+ * average over stages and boundaries, and a backward begins at the last stage every P. 0 with fewer than two of them.
+ * `boundaries` may be NULL. */
+double tp_version_difference_estimate(const struct tp_cost_table *costs, const struct tp_boundary_cost *boundaries,
+                                      const struct tp_sim_summary *summary);
+
 #endif

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/memory.h"
 #include "engine/base/process.h"
 #include "engine/run/checkpoint.h"
@@ -10,6 +11,7 @@
 #include "engine/run/costs.h"
 #include "engine/run/crew.h"
 #include "engine/run/evaluate.h"
+#include "engine/run/forecast.h"
 #include "engine/run/real_driver.h"
 #include "engine/run/trainer_internal.h"
 #include "engine/run/trainer_records.h"
@@ -93,6 +95,7 @@ static enum tp_status describe(struct tp_trainer *trainer)
 	trainer->info.minis_per_epoch = trainer->plan.minis_per_epoch;
 	trainer->info.rendezvous = trainer->crew.soundness.rendezvous_ok;
 	trainer->info.dropped_samples = trainer->plan.dropped_samples;
+	trainer->info.streamed = trainer->records.streamed;
 	trainer->info.not_loaded = tp_text_get(&trainer->left_out);
 	return TP_OK;
 }
@@ -185,6 +188,16 @@ const struct tp_stage_info *tp_trainer_stage(const struct tp_trainer *trainer, i
 	return &trainer->stages[stage];
 }
 
+void tp_trainer_set_sink(struct tp_trainer *trainer, const struct tp_record_sink *sink)
+{
+	trainer->records.drain.sink = *sink;
+}
+
+void tp_trainer_profile(struct tp_trainer *trainer, bool on)
+{
+	trainer->records.on = on && trainer->crew.config->profile != TP_PROFILE_OFF;
+}
+
 /* --- training -------------------------------------------------------------------------------------------------------
  */
 
@@ -234,21 +247,31 @@ static enum tp_status drive(struct tp_trainer *trainer, struct tp_epoch_result *
 {
 	struct tp_crew *crew = &trainer->crew;
 	if (crew->config->clock == TP_CLOCK_VIRTUAL)
-		return tp_virtual_driver_run(crew, &trainer->costs, trainer->modelled_ns, &trainer->modelled_ns);
+		return tp_virtual_driver_run(crew, &trainer->costs, &trainer->records.drain, trainer->modelled_ns,
+		                             &trainer->modelled_ns);
 	return tp_real_driver_run(crew, tp_worker_epoch, &result->allocations_in_window);
 }
 
-/* What the virtual clock makes of the costs that the epoch itself had: how far the schedule explains its time. */
-static enum tp_status predict(struct tp_trainer *trainer, struct tp_epoch_result *result)
+/* How far the schedule explains an epoch's time. */
+enum tp_status tp_trainer_predict(struct tp_trainer *trainer, const struct tp_op_record *ops, int64_t count,
+                                  struct tp_epoch_prediction *prediction)
 {
 	const struct tp_crew *crew = &trainer->crew;
 	struct tp_cost_table costs;
-	if (crew->config->clock == TP_CLOCK_VIRTUAL || result->op_count == 0 || result->dropped_records > 0)
-		return TP_OK;
-	TP_TRY(tp_costs_from_records(tp_cost_shape_of(&crew->pipeline), result->ops, result->op_count, &costs));
 	struct tp_sim_summary summary;
+	*prediction = (struct tp_epoch_prediction){0};
+	if (crew->config->clock == TP_CLOCK_VIRTUAL || count == 0)
+		return TP_OK;
+	TP_TRY(tp_costs_from_records(tp_cost_shape_of(&crew->pipeline), ops, count, &costs));
 	enum tp_status status = tp_predict_epoch(crew, &costs, &summary);
-	result->predicted_ns = summary.makespan;
+	if (status == TP_OK)
+		*prediction = (struct tp_epoch_prediction){
+		        .window_ns = summary.makespan,
+		        .version_difference_max = summary.version_difference_max,
+		        .version_difference_mean = summary.version_difference_mean,
+		        .version_difference_estimate =
+		                tp_version_difference_estimate(&costs, crew->emulation->boundaries, &summary),
+		};
 	tp_sim_summary_release(&summary);
 	tp_cost_table_release(&costs);
 	return status;
@@ -261,7 +284,8 @@ static enum tp_status conclude(struct tp_trainer *trainer, struct tp_epoch_resul
 	crew->minis_before += crew->pipeline.minis;
 	trainer->tracked.here +=
 	        crew->pipeline.minis * tp_forwards_per_mini(crew->pipeline.policy, crew->pipeline.micro_batches);
-	TP_TRY(predict(trainer, result));
+	if (result->dropped_records == 0)
+		TP_TRY(tp_trainer_predict(trainer, result->records.ops, result->records.op_count, &result->predicted));
 	return crew->config->evaluate ? evaluate(trainer, result) : TP_OK;
 }
 
@@ -274,13 +298,17 @@ enum tp_status tp_trainer_epoch(struct tp_trainer *trainer, struct tp_epoch_resu
 	for (int32_t s = 0; s < crew->pipeline.stages; s++)
 		tp_worker_begin_epoch(&crew->workers[s]);
 	tp_board_reset(&crew->board);
-	enum tp_status status = drive(trainer, result);
+	int64_t now_ns = tp_now_ns() - crew->clock_zero_ns;
+	enum tp_status status = tp_trainer_records_begin(
+	        &trainer->records, crew, crew->config->clock == TP_CLOCK_VIRTUAL ? trainer->modelled_ns : now_ns);
+	if (status == TP_OK)
+		status = drive(trainer, result);
 	sum_up(trainer, result);
 	for (int32_t s = 0; s < crew->pipeline.stages && status == TP_OK; s++)
 		tp_worker_drain(&crew->workers[s]);
-	tp_trainer_records_gather(&trainer->records, crew, result);
+	enum tp_status stored = tp_trainer_records_end(&trainer->records, crew, trainer->info.rss_before_bytes, result);
 	if (status == TP_OK)
-		status = conclude(trainer, result);
+		status = stored == TP_OK ? conclude(trainer, result) : stored;
 	trainer->failed = status != TP_OK;
 	return status;
 }

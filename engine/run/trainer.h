@@ -48,8 +48,17 @@ struct tp_run_info {
 	int64_t minis_per_epoch;
 	int64_t dropped_samples;  /* of each epoch: the incomplete last mini-batch, or beyond --mini-batches */
 	bool rendezvous;          /* the schedule would run when a sender waits until its message is taken */
+	bool streamed;            /* an epoch has more records than --profile-buffer holds */
 	int64_t rss_before_bytes; /* resident memory of the process before the plan (the data set was open) */
 	const char *not_loaded;   /* --partial: one line for each tensor that was not loaded, "" when all were */
+};
+
+/* What the virtual clock makes of the costs that an epoch itself had. */
+struct tp_epoch_prediction {
+	int64_t window_ns; /* 0: not known */
+	int64_t version_difference_max;
+	double version_difference_mean;
+	double version_difference_estimate; /* (W b + (W-1) c) / P */
 };
 
 /* What one epoch gives. Arrays are owned by the trainer and valid until the next epoch or tp_trainer_free(). */
@@ -64,14 +73,11 @@ struct tp_epoch_result {
 	int64_t test_samples;
 	double test_loss, test_top1, test_top5; /* shares 0..1 */
 	int64_t evaluation_ns;
-	const struct tp_op_record *ops;
-	int64_t op_count;
-	const struct tp_message_record *messages;
-	int64_t message_count;
-	const struct tp_read_record *reads; /* where the micro-batches of a backward may read different weights */
-	int64_t read_count;
-	int64_t predicted_ns;    /* what the virtual clock makes of this epoch's own costs; 0: not known */
-	int64_t dropped_records; /* records lost to a full ring: figures that need them are void */
+	enum tp_profile profiled;
+	struct tp_records records; /* none when they were handed to the sink: */
+	bool streamed;             /* the epoch had more records than the buffer holds */
+	struct tp_epoch_prediction predicted;
+	int64_t dropped_records;               /* records lost to a full ring: figures that need them are void */
 	const struct tp_memory_record *memory; /* one per stage, then one for the process (stage -1) */
 	int32_t memory_count;
 	int64_t rss_bytes;              /* resident memory of the process at the end of the epoch */
@@ -106,6 +112,18 @@ const struct tp_cost_table *tp_trainer_costs(const struct tp_trainer *trainer);
 /* The cluster and links that the run pretends to have. */
 struct tp_emulation;
 const struct tp_emulation *tp_trainer_emulation(const struct tp_trainer *trainer);
+
+/* Where the records of epochs go that have more than --profile-buffer holds; without one those beyond it are lost, and
+ * counted. Records of epochs that have fewer are in the result. */
+void tp_trainer_set_sink(struct tp_trainer *trainer, const struct tp_record_sink *sink);
+
+/* Whether the next epochs are recorded, as --profile says; they are unless this says no. */
+void tp_trainer_profile(struct tp_trainer *trainer, bool on);
+
+/* What the virtual clock makes of an epoch's operations, `count` of them by stage, then by time: for one whose records
+ * went to the sink. tp_trainer_epoch() does it for the others. */
+enum tp_status tp_trainer_predict(struct tp_trainer *trainer, const struct tp_op_record *ops, int64_t count,
+                                  struct tp_epoch_prediction *prediction);
 
 /* Train the next epoch to its drain, then evaluate if the configuration says so. On failure every stage has stopped;
  * `result` still holds what was recorded. */

@@ -6,6 +6,7 @@
 
 struct epoch {
 	struct tp_crew *crew;
+	struct tp_drain *drain; /* NULL: the rings hold the whole epoch */
 	int64_t start_ns;
 };
 
@@ -45,7 +46,7 @@ static enum tp_status begin(void *context, const struct tp_sim_op *op)
 	struct tp_worker *worker = &epoch->crew->workers[op->stage];
 	if (atomic_load_explicit(&epoch->crew->control->stop, memory_order_relaxed))
 		return tp_fail(TP_ERR_INTERRUPTED, "interrupted");
-	tp_worker_count_versions(worker);
+	tp_worker_record_versions(worker, epoch->start_ns + op->start);
 	struct tp_activation_slot *slot = tp_worker_slot(worker, &op->action);
 	if (op->takes_message)
 		take_message(epoch, worker, slot, op);
@@ -65,7 +66,7 @@ static void update(const struct epoch *epoch, struct tp_worker *worker, const st
 	        .in_place = op->update.in_place,
 	};
 	const struct tp_action as_update = {.kind = TP_OP_U, .micro = TP_WHOLE, .mini = op->action.mini};
-	tp_worker_count_versions(worker);
+	tp_worker_record_versions(worker, times.start_ns);
 	tp_worker_update(worker, &op->update);
 	tp_worker_record_op(worker, &as_update, &times);
 }
@@ -81,11 +82,12 @@ static enum tp_status end(void *context, const struct tp_sim_op *op)
 	        .begun = {op->version_live, op->version_read, op->version_oldest_forward},
 	        .committed = op->seen.committed,
 	};
-	tp_worker_record_op(worker, &op->action, &times);
+	tp_worker_record_versions(worker, times.end_ns);
 	tp_worker_leave_slot(worker, &op->action);
+	tp_worker_record_op(worker, &op->action, &times);
 	if (op->updates)
 		update(epoch, worker, op);
-	return TP_OK;
+	return epoch->drain ? tp_drain_pass(epoch->drain, false) : TP_OK;
 }
 
 static struct tp_sim_input input_of(const struct tp_crew *crew, const struct tp_cost_table *costs)
@@ -98,11 +100,11 @@ static struct tp_sim_input input_of(const struct tp_crew *crew, const struct tp_
 	};
 }
 
-enum tp_status tp_virtual_driver_run(struct tp_crew *crew, const struct tp_cost_table *costs, int64_t start_ns,
-                                     int64_t *end_ns)
+enum tp_status tp_virtual_driver_run(struct tp_crew *crew, const struct tp_cost_table *costs, struct tp_drain *drain,
+                                     int64_t start_ns, int64_t *end_ns)
 {
 	static const struct tp_sim_hooks hooks = {begin, end};
-	struct epoch epoch = {crew, start_ns};
+	struct epoch epoch = {crew, drain->recorders ? drain : NULL, start_ns};
 	struct tp_sim_input input = input_of(crew, costs);
 	struct tp_sim_summary summary = {0};
 	struct tp_station **stations = tp_alloc_array((size_t)crew->pipeline.stages, sizeof(struct tp_station *));

@@ -134,7 +134,7 @@ static void begin(struct tp_worker *worker, const struct tp_action *action, stru
 			tp_board_enter(&crew->board, tp_forward_index(action, station->progress.forwards_per_mini),
 			               times->begun.read);
 	}
-	tp_worker_count_versions(worker);
+	tp_worker_record_versions(worker, times->start_ns);
 }
 
 /* Commit point: a mini-batch counts as applied at all stages from the end of its backward at stage 0, when nothing can
@@ -162,7 +162,7 @@ static void update(struct tp_worker *worker, const struct tp_action *action, con
 		commit(worker);
 	struct tp_update_step step = tp_ledger_update(ledger, action->mini);
 	times.begun = (struct tp_begun){live, step.base, step.base};
-	tp_worker_count_versions(worker);
+	tp_worker_record_versions(worker, times.start_ns);
 	tp_worker_update(worker, &step);
 	slow_down(worker, times.start_ns);
 	times.end_ns = run_clock(worker->crew);
@@ -192,8 +192,9 @@ static enum tp_status run_operation(struct tp_worker *worker, const struct tp_ac
 		tp_worker_record_reads(worker, action);
 	bool updates = tp_station_end(&worker->station, action);
 	send(worker, action, slot, times.end_ns);
-	tp_worker_record_op(worker, action, &times);
+	tp_worker_record_versions(worker, times.end_ns);
 	tp_worker_leave_slot(worker, action);
+	tp_worker_record_op(worker, action, &times);
 	if (updates)
 		update(worker, action, &times);
 	return TP_OK;

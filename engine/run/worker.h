@@ -27,9 +27,11 @@ struct tp_worker {
 	struct tp_channel gradients;   /* from the stage after; unused at the last stage */
 	float *staging;                /* stage 0: a mini-batch of samples as the data set gives them */
 	struct tp_read_run *runs;      /* room for those of one backward */
-	int64_t planned;               /* static order: operations taken from the plan */
-	bool held;                     /* idle with a backward that only the staleness bound keeps from starting */
-	int64_t idle_since_ns;         /* end of the latest operation */
+	int64_t *freed;                /* versions that the ledger gave up, not yet recorded */
+	int32_t freed_count;
+	int64_t planned;       /* static order: operations taken from the plan */
+	bool held;             /* idle with a backward that only the staleness bound keeps from starting */
+	int64_t idle_since_ns; /* end of the latest operation */
 	/* of the epoch */
 	int64_t first_start_ns, last_end_ns;
 	struct tp_loss_result loss; /* last stage: summed over the forwards */
@@ -68,8 +70,10 @@ struct tp_crew {
 enum tp_status tp_worker_init(struct tp_worker *worker, int64_t spin_ns);
 void tp_worker_release(struct tp_worker *worker);
 
-/* Before an epoch, while nobody works. */
+/* Before an epoch, while nobody works; and before one that is trained, at `now_ns` of the run's clock, what it begins
+ * with. */
 void tp_worker_begin_epoch(struct tp_worker *worker);
+void tp_worker_begin_records(struct tp_worker *worker, int64_t now_ns);
 
 /* All of an epoch on the calling thread, in real time. Returns when the stage has done its part or the run ended; a
  * failure is in the crew then. */

@@ -1,12 +1,15 @@
 #include "engine/run/worker_records.h"
 
+#include "engine/run/worker_compute.h"
+
 void tp_worker_record_op(struct tp_worker *worker, const struct tp_action *action, const struct tp_op_times *times)
 {
 	const struct tp_crew *crew = worker->crew;
 	if (worker->first_start_ns < 0)
 		worker->first_start_ns = times->start_ns;
 	worker->last_end_ns = worker->idle_since_ns = times->end_ns;
-	struct tp_op_record *record = tp_record_op(&worker->recorder);
+	struct tp_ring *ring = &worker->recorder.rings[TP_RECORD_OP];
+	struct tp_op_record *record = tp_ring_next(ring);
 	if (!record)
 		return;
 	*record = (struct tp_op_record){
@@ -26,21 +29,23 @@ void tp_worker_record_op(struct tp_worker *worker, const struct tp_action *actio
 	        .in_place = times->in_place,
 	        .held_until_ns = times->held_until_ns,
 	};
+	tp_ring_commit(ring);
 }
 
 void tp_worker_record_reads(struct tp_worker *worker, const struct tp_action *action)
 {
 	const struct tp_crew *crew = worker->crew;
-	if (crew->span != TP_SPAN_RUNS || worker->recorder.read_capacity == 0)
+	struct tp_ring *ring = &worker->recorder.rings[TP_RECORD_READ];
+	if (crew->span != TP_SPAN_RUNS || ring->capacity == 0)
 		return;
 	int32_t count =
 	        tp_ledger_read_runs(&worker->station.ledger, action, crew->config->staleness_decay, worker->runs);
 	for (int32_t i = 0; i < count; i++) {
 		const struct tp_read_run *run = &worker->runs[i];
 		for (int32_t micro = run->first; micro < run->first + run->count; micro++) {
-			struct tp_read_record *record = tp_record_read(&worker->recorder);
+			struct tp_read_record *record = tp_ring_next(ring);
 			if (!record)
-				return;
+				continue;
 			*record = (struct tp_read_record){
 			        .mini = crew->minis_before + action->mini,
 			        .version_forward = crew->minis_before + run->version,
@@ -50,6 +55,7 @@ void tp_worker_record_reads(struct tp_worker *worker, const struct tp_action *ac
 			        .micro = micro,
 			        .stage = (int16_t)worker->index,
 			};
+			tp_ring_commit(ring);
 		}
 	}
 }
@@ -57,7 +63,8 @@ void tp_worker_record_reads(struct tp_worker *worker, const struct tp_action *ac
 void tp_worker_record_message(struct tp_worker *worker, const struct tp_message *message, int64_t taken_ns)
 {
 	const struct tp_crew *crew = worker->crew;
-	struct tp_message_record *record = tp_record_message(&worker->recorder);
+	struct tp_ring *ring = &worker->recorder.rings[TP_RECORD_MESSAGE];
+	struct tp_message_record *record = tp_ring_next(ring);
 	if (!record)
 		return;
 	bool gradient = message->activation == NULL;
@@ -76,4 +83,31 @@ void tp_worker_record_message(struct tp_worker *worker, const struct tp_message 
 	        .is_gradient = gradient,
 	        .handed_over = crew->emulation->boundaries == NULL,
 	};
+	tp_ring_commit(ring);
+}
+
+void tp_worker_note_freed(void *context, int64_t version)
+{
+	struct tp_worker *worker = context;
+	TP_CHECK(worker->freed_count < worker->stage.spec.version_buffers);
+	worker->freed[worker->freed_count++] = version;
+}
+
+void tp_worker_record_versions(struct tp_worker *worker, int64_t now_ns)
+{
+	struct tp_ring *ring = &worker->recorder.rings[TP_RECORD_VERSION];
+	worker->recorder.now_ns = now_ns;
+	for (int32_t i = 0; i < worker->freed_count; i++) {
+		struct tp_version_record *record = tp_ring_next(ring);
+		if (!record)
+			break;
+		*record = (struct tp_version_record){
+		        .freed_ns = now_ns,
+		        .version = worker->crew->minis_before + worker->freed[i],
+		        .stage = (int16_t)worker->index,
+		};
+		tp_ring_commit(ring);
+	}
+	worker->freed_count = 0;
+	tp_worker_count_versions(worker);
 }

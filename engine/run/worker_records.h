@@ -23,4 +23,11 @@ void tp_worker_record_reads(struct tp_worker *worker, const struct tp_action *ac
 /* The message that an operation consumed, as it took it. */
 void tp_worker_record_message(struct tp_worker *worker, const struct tp_message *message, int64_t taken_ns);
 
+/* The ledger's word that a version is free (a tp_ledger_freed); its time follows: */
+void tp_worker_note_freed(void *context, int64_t version);
+
+/* The versions have changed, or may have, at this moment: record which went, and count the memory of those alive. From
+ * here on `now_ns` is also the time of what is recorded without one. */
+void tp_worker_record_versions(struct tp_worker *worker, int64_t now_ns);
+
 #endif

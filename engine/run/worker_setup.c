@@ -1,5 +1,6 @@
 #include "engine/base/memory.h"
 #include "engine/run/worker_compute.h"
+#include "engine/run/worker_records.h"
 
 enum tp_status tp_worker_init(struct tp_worker *worker, int64_t spin_ns)
 {
@@ -14,7 +15,8 @@ enum tp_status tp_worker_init(struct tp_worker *worker, int64_t spin_ns)
 	TP_TRY(tp_channel_init(&worker->gradients, minis * backwards, &worker->waiter));
 	TP_TRY(tp_station_init(&worker->station, pipeline, worker->index));
 	worker->runs = tp_alloc_array((size_t)forwards, sizeof *worker->runs);
-	if (!worker->runs)
+	worker->freed = tp_alloc_array((size_t)worker->stage.spec.version_buffers, sizeof *worker->freed);
+	if (!worker->runs || !worker->freed)
 		return TP_ERR_NOMEM;
 	if (worker->index == 0) {
 		int64_t elements = crew->slicing.batch * tp_shape_elements(worker->stage.spec.input.shape);
@@ -33,6 +35,7 @@ void tp_worker_release(struct tp_worker *worker)
 	tp_channel_release(&worker->gradients);
 	tp_station_release(&worker->station);
 	tp_free(worker->runs);
+	tp_free(worker->freed);
 	tp_free(worker->staging);
 	tp_stage_release(&worker->stage);
 }
@@ -40,7 +43,6 @@ void tp_worker_release(struct tp_worker *worker)
 void tp_worker_begin_epoch(struct tp_worker *worker)
 {
 	tp_station_begin_epoch(&worker->station, &worker->crew->pipeline);
-	tp_recorder_restart(&worker->recorder);
 	tp_memory_restart(&worker->stage.memory, worker->crew->epoch);
 	if (worker->index > 0)
 		tp_channel_reset(&worker->activations);
@@ -53,8 +55,22 @@ void tp_worker_begin_epoch(struct tp_worker *worker)
 	worker->first_start_ns = -1;
 }
 
+void tp_worker_begin_records(struct tp_worker *worker, int64_t now_ns)
+{
+	bool records = worker->recorder.rings[TP_RECORD_OP].capacity > 0;
+	struct tp_version_ledger *ledger = &worker->station.ledger;
+	tp_recorder_restart(&worker->recorder);
+	worker->recorder.now_ns = now_ns;
+	worker->stage.memory.recorder = records ? &worker->recorder : NULL;
+	ledger->freed = records ? tp_worker_note_freed : NULL;
+	ledger->freed_context = worker;
+	tp_memory_record_start(&worker->stage.memory);
+}
+
 void tp_worker_drain(struct tp_worker *worker)
 {
 	tp_ledger_drain(&worker->station.ledger);
-	tp_worker_count_versions(worker);
+	tp_worker_record_versions(worker, worker->last_end_ns);
+	worker->stage.memory.recorder = NULL;
+	worker->station.ledger.freed = NULL;
 }

@@ -137,6 +137,12 @@ static void leave_lineage(struct tp_lineages *lineages, int32_t momentum)
 	lineages->in_use -= --lineages->versions[momentum] == 0;
 }
 
+static void tell_freed(const struct tp_version_ledger *ledger, int64_t version)
+{
+	if (ledger->freed)
+		ledger->freed(ledger->freed_context, version);
+}
+
 static void drop(struct tp_version_ledger *ledger, int64_t version)
 {
 	int64_t at = version & ledger->version_mask;
@@ -145,6 +151,7 @@ static void drop(struct tp_version_ledger *ledger, int64_t version)
 		return;
 	ledger->free_buffers[ledger->free_count++] = ledger->versions[at].buffer;
 	ledger->alive--;
+	tell_freed(ledger, version);
 	if (has_lineages(ledger))
 		leave_lineage(&ledger->lineages, ledger->lineages.momentum[at]);
 }
@@ -388,6 +395,7 @@ static void leave_base(struct tp_version_ledger *ledger, int64_t base, bool in_p
 		return;
 	}
 	ledger->versions[at].references = 0; /* its buffer has become the new version's */
+	tell_freed(ledger, base);
 	if (has_lineages(ledger))
 		leave_lineage(&ledger->lineages, ledger->lineages.momentum[at]);
 }

@@ -46,8 +46,13 @@ struct tp_lineages {
 	int32_t in_use, in_use_max;
 };
 
+/* Told of each version that has lost its last reader. */
+typedef void tp_ledger_freed(void *context, int64_t version);
+
 struct tp_version_ledger {
 	const struct tp_policy *policy;
+	tp_ledger_freed *freed; /* NULL: nobody wants to know */
+	void *freed_context;
 	int32_t stage, stages;
 	int32_t forwards_per_mini;
 	bool uses_tags, uses_stamps, uses_floor, keeps_forwards, delays;

@@ -13,7 +13,7 @@ enum { EPOCHS = 9, MINIS = 20000, BATCH = 8 };
 static double ns_per_operation(const struct tp_trainer *trainer, const struct tp_epoch_result *result)
 {
 	int64_t updates = result->minis * tp_trainer_info(trainer)->stages;
-	double operations = (double)(result->op_count - updates) / tp_trainer_info(trainer)->stages;
+	double operations = (double)(result->records.op_count - updates) / tp_trainer_info(trainer)->stages;
 	return (double)(result->end_ns - result->start_ns) / operations;
 }
 

@@ -50,7 +50,8 @@ static void measure_round(struct contestant *contestant, int round)
 	struct tp_cost_table costs;
 	bench_epoch(contestant->trainer, &result);
 	const struct tp_pipeline pipeline = pipeline_of(contestant->trainer);
-	if (tp_costs_from_records(tp_cost_shape_of(&pipeline), result.ops, result.op_count, &costs) != TP_OK)
+	if (tp_costs_from_records(tp_cost_shape_of(&pipeline), result.records.ops, result.records.op_count, &costs) !=
+	    TP_OK)
 		bench_fail("costs");
 	contestant->measured[round] = (double)(result.end_ns - result.start_ns);
 	contestant->loaded[round] = makespan(contestant->trainer, &costs);

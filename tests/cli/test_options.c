@@ -64,9 +64,10 @@ static void defaults_are_the_documented_ones(void **state)
 	assert_int_equal(config.batch, 48);
 	assert_int_equal(config.order, TP_ORDER_DYNAMIC);
 	assert_true(config.lr == 0.01 && config.momentum == 0.9 && config.weight_decay == 5e-4);
-	assert_true(config.shuffle && config.evaluate && config.profile_ops && !config.augment);
+	assert_true(config.shuffle && config.evaluate && config.profile == TP_PROFILE_OPS && !config.augment);
 	assert_int_equal(config.seed, 1);
 	assert_int_equal(config.timeout_ns, INT64_C(300000000000));
+	assert_int_equal(config.profile_buffer_bytes, 1 << 28);
 	assert_int_equal(tp_run_config_check(&config), TP_OK);
 }
 

@@ -116,7 +116,7 @@ static void test_two_writers(void **state)
 				struct tp_store_epoch epoch = long_epoch(e, 500);
 				good = good && tp_store_add_epoch(store, run, &epoch) == TP_OK;
 			}
-			good = good && tp_store_end_run(store, run, TP_STORE_DONE, "") == TP_OK;
+			good = good && tp_store_end_run(store, run, TP_STORE_DONE, "", NULL, 0) == TP_OK;
 			tp_store_close(store);
 			_exit(good ? 0 : 1);
 		}
@@ -143,7 +143,7 @@ static void test_reader_beside_a_writer(void **state)
 	assert_int_equal(sql_integer(path, "SELECT count(*) FROM operation"), SAMPLE_OPS);
 	assert_string_equal(sql_text(path, "SELECT state FROM run_state"), "running");
 	tp_store_close(reader);
-	assert_ok(tp_store_end_run(writer, run, TP_STORE_DONE, ""));
+	assert_ok(tp_store_end_run(writer, run, TP_STORE_DONE, "", NULL, 0));
 	tp_store_close(writer);
 }
 

@@ -42,7 +42,8 @@ static void make_version_1(const char *path)
 	            "INSERT INTO run VALUES (1, 'old', '', '', 1, 'timeprest', 'mlp', 'synthetic', 'cpu', 'static', "
 	            "'real', 2, 2, 8, 1, 0, 0, 'h', 'c', 0, 0, 0, '', 0);"
 	            "INSERT INTO stage VALUES (1, 0, 0, 2, 'a', 1, 1, 2, ''), (1, 1, 2, 2, 'b', 1, 1, 1, '');"
-	            "INSERT INTO epoch VALUES (1, 1, 1, 8, 0, 100, 1.5, 0.5, NULL, NULL, NULL, NULL, NULL, 0, 0, 0);"
+	            "INSERT INTO epoch VALUES (1, 1, 1, 8, 10, 70, 1.5, 0.5, NULL, NULL, NULL, NULL, NULL, 0, 5000, 0);"
+	            "INSERT INTO memory VALUES (1, 1, 0, 'activations', 4000, 4000, 4000, 4000);"
 	            "INSERT INTO operation VALUES (1, 1, 1, 0, 'F', 1, 0, 4, 10, 20, 0, 0, 0, 0, 1, 0), "
 	            "(1, 1, 1, 1, 'B', 1, -1, 8, 20, 60, 0, 0, 0, 0, 1, 0), "
 	            "(1, 1, 1, 2, 'U', 1, -1, 8, 60, 70, 0, 0, 0, 0, 1, 1);"
@@ -58,13 +59,23 @@ static void an_older_file_is_migrated(void **state)
 	make_version_1(path);
 	tp_store_close(open_store(path));
 	assert_int_equal(sql_integer(path, "PRAGMA user_version"), TP_STORE_SCHEMA_VERSION);
-	assert_string_equal(sql_text(path, "SELECT schema_version FROM schema_meta ORDER BY 1"), "1;2");
+	assert_string_equal(sql_text(path, "SELECT schema_version FROM schema_meta ORDER BY 1"), "1;2;3");
 	assert_string_equal(sql_text(path, "SELECT kind, start_ns, end_ns, in_place, held_until_ns FROM operation "
 	                                   "ORDER BY record_number"),
 	                    "F|10|20|0|0;B|20|60|0|0;U|60|70|1|0");
 	assert_int_equal(sql_integer(path, "SELECT count(*) FROM pragma_foreign_key_check"), 0);
-	assert_string_equal(sql_text(path, "SELECT compute_ns, backward_ns, backward_count FROM stage_time"),
-	                    "60|40|1");
+	/* What is computed from its operations, and the memory of a process that the old schema did not split. */
+	assert_string_equal(
+	        sql_text(path, "SELECT stage, compute_ns, fill_ns, backward_ns, backward_count FROM stage_time"),
+	        "0|0|60|0|0;1|60|0|40|1");
+	assert_string_equal(
+	        sql_text(path, "SELECT mini_batch, version_difference_count, chain_mini_batch FROM mini_batch"),
+	        "1|1|1");
+	assert_string_equal(sql_text(path, "SELECT stage, version, base_version, made_ns, freed_ns FROM weight_version "
+	                                   "ORDER BY stage, version"),
+	                    "0|0|NULL|NULL|NULL;1|0|NULL|NULL|NULL;1|1|0|70|NULL");
+	assert_string_equal(sql_text(path, "SELECT profile_level FROM epoch"), "ops");
+	assert_string_equal(sql_text(path, "SELECT rss_bytes, unaccounted_bytes FROM memory_balance"), "5000|1000");
 	assert_string_equal(sql_text(path, "SELECT state, version_difference_max_count FROM compare"), "done|1");
 	/* The copy is what it was. */
 	assert_int_equal(sql_integer(copy, "PRAGMA user_version"), 1);
@@ -133,7 +144,7 @@ static void views_of_the_user_survive(void **state)
 	tp_store_close(open_store(path));
 	assert_int_equal(sql_integer(path, "PRAGMA user_version"), TP_STORE_SCHEMA_VERSION);
 	assert_string_equal(sql_text(path, "SELECT * FROM mine"), "1|60");
-	assert_string_equal(sql_text(path, "SELECT * FROM yours"), "40");
+	assert_string_equal(sql_text(path, "SELECT * FROM yours"), "60;0");
 }
 
 /* No room: for the copy, then for the change itself. */
@@ -193,7 +204,7 @@ static void many_open_an_older_file(void **state)
 		assert_int_equal(waitpid(children[i], &ended, 0), children[i]);
 		assert_true(WIFEXITED(ended) && WEXITSTATUS(ended) == 0);
 	}
-	assert_string_equal(sql_text(path, "SELECT schema_version FROM schema_meta ORDER BY 1"), "1;2");
+	assert_string_equal(sql_text(path, "SELECT schema_version FROM schema_meta ORDER BY 1"), "1;2;3");
 	check_still_version_1(in_folder("many.db.v1.bak"));
 }
 
@@ -227,30 +238,36 @@ static void operations_and_reads_come_back(void **state)
 	int64_t run_id = begin_sample(store);
 	struct tp_store_epoch epoch = sample_epoch(1);
 	struct tp_stored_epoch stored;
-	epoch.ops = ops;
-	epoch.op_count = 3;
-	epoch.reads = reads;
-	epoch.read_count = READS;
-	epoch.predicted_ns = 1234;
+	struct tp_stored_records records;
+	epoch.records.ops = ops;
+	epoch.records.op_count = 3;
+	epoch.records.reads = reads;
+	epoch.records.read_count = READS;
+	epoch.predicted = (struct tp_store_prediction){1234, 2, 1.5, 1.25};
+	measure(&epoch, SAMPLE_STAGES);
 	assert_ok(tp_store_add_epoch(store, run_id, &epoch));
 	epoch = sample_epoch(2); /* predicts nothing, reads nothing apart */
 	assert_ok(tp_store_add_epoch(store, run_id, &epoch));
 	assert_ok(tp_store_read_epoch(store, run_id, 1, &stored));
-	assert_int_equal(stored.epoch.op_count, 3);
-	assert_memory_equal(stored.ops, ops, sizeof ops);
-	assert_int_equal(stored.epoch.read_count, READS);
+	assert_ok(tp_store_read_records(store, run_id, 1, &records));
+	assert_int_equal(records.records.op_count, 3);
+	assert_memory_equal(records.ops, ops, sizeof ops);
+	assert_int_equal(records.records.read_count, READS);
 	for (int i = 0; i < READS; i++) {
-		assert_int_equal(stored.reads[i].version_forward, reads[i].version_forward);
-		assert_int_equal(stored.reads[i].version_newest, reads[i].version_newest);
-		assert_true(stored.reads[i].lambda == reads[i].lambda);
-		assert_int_equal(stored.reads[i].mini, reads[i].mini);
-		assert_int_equal(stored.reads[i].micro, reads[i].micro);
+		assert_int_equal(records.reads[i].version_forward, reads[i].version_forward);
+		assert_int_equal(records.reads[i].version_newest, reads[i].version_newest);
+		assert_true(records.reads[i].lambda == reads[i].lambda);
+		assert_int_equal(records.reads[i].mini, reads[i].mini);
+		assert_int_equal(records.reads[i].micro, reads[i].micro);
 	}
-	assert_int_equal(stored.epoch.predicted_ns, 1234);
+	tp_stored_records_release(&records);
+	assert_int_equal(stored.epoch.predicted.window_ns, 1234);
+	assert_int_equal(stored.epoch.predicted.version_difference_max, 2);
+	assert_true(stored.epoch.predicted.version_difference_mean == 1.5);
+	assert_true(stored.epoch.predicted.version_difference_estimate == 1.25);
 	tp_stored_epoch_release(&stored);
 	assert_ok(tp_store_read_epoch(store, run_id, 2, &stored));
-	assert_int_equal(stored.epoch.predicted_ns, 0);
-	assert_int_equal(stored.epoch.read_count, 0);
+	assert_int_equal(stored.epoch.predicted.window_ns, 0);
 	tp_stored_epoch_release(&stored);
 	tp_store_close(store);
 }
@@ -301,7 +318,7 @@ static void emulation_is_stored(void **state)
 	run = sample_run;
 	run.stages_planned = NULL;
 	assert_ok(tp_store_begin_run(store, &run, &run_id));
-	assert_ok(tp_store_end_run(store, run_id, TP_STORE_FAILED, "refused"));
+	assert_ok(tp_store_end_run(store, run_id, TP_STORE_FAILED, "refused", NULL, 0));
 	tp_store_close(store);
 	assert_string_equal(sql_text(path,
 	                             "SELECT from_stage, to_stage, CAST(bandwidth_bytes_per_s AS INTEGER), latency_ns "

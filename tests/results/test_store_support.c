@@ -86,10 +86,20 @@ const struct tp_memory_record sample_memory[SAMPLE_MEMORY] = {
          .stage = -1},
 };
 
+void measure(struct tp_store_epoch *epoch, int32_t stage_count)
+{
+	static struct tp_metrics metrics; /* of the latest call */
+	const struct tp_metrics_input input = {stage_count, false, epoch->records};
+	tp_metrics_release(&metrics);
+	assert_ok(tp_metrics_compute(&input, &metrics));
+	epoch->metrics = &metrics;
+}
+
 struct tp_store_epoch sample_epoch(int32_t number)
 {
-	return (struct tp_store_epoch){
+	struct tp_store_epoch epoch = {
 	        .epoch = number,
+	        .profile_level = "ops",
 	        .minis = 2,
 	        .samples = 96,
 	        .start_ns = 0,
@@ -104,13 +114,15 @@ struct tp_store_epoch sample_epoch(int32_t number)
 	        .evaluation_ns = 11,
 	        .rss_bytes = 654321,
 	        .allocations_in_window = 3,
-	        .ops = sample_ops,
-	        .op_count = SAMPLE_OPS,
-	        .messages = sample_messages,
-	        .message_count = SAMPLE_MESSAGES,
+	        .records = {.ops = sample_ops,
+	                    .op_count = SAMPLE_OPS,
+	                    .messages = sample_messages,
+	                    .message_count = SAMPLE_MESSAGES},
 	        .memory = sample_memory,
 	        .memory_count = SAMPLE_MEMORY,
 	};
+	measure(&epoch, SAMPLE_STAGES);
+	return epoch;
 }
 
 struct tp_store_epoch long_epoch(int32_t number, int64_t count)
@@ -121,7 +133,11 @@ struct tp_store_epoch long_epoch(int32_t number, int64_t count)
 	assert_non_null(ops);
 	for (int64_t i = 0; i < count; i++)
 		ops[i] = (struct tp_op_record){.start_ns = i, .end_ns = i + 1, .mini = i + 1, .epoch = number};
-	return (struct tp_store_epoch){.epoch = number, .minis = count, .end_ns = count, .ops = ops, .op_count = count};
+	return (struct tp_store_epoch){.epoch = number,
+	                               .profile_level = "ops",
+	                               .minis = count,
+	                               .end_ns = count,
+	                               .records = {.ops = ops, .op_count = count}};
 }
 
 static char folder[64];

@@ -15,7 +15,9 @@ extern const struct tp_op_record sample_ops[SAMPLE_OPS];
 extern const struct tp_message_record sample_messages[SAMPLE_MESSAGES];
 extern const struct tp_memory_record sample_memory[SAMPLE_MEMORY];
 
-/* Epoch `number` of it, evaluated. */
+/* Point the epoch at the metrics of its records, which stay until the next call. */
+void measure(struct tp_store_epoch *epoch, int32_t stage_count);
+/* Epoch `number` of it, evaluated and measured. */
 struct tp_store_epoch sample_epoch(int32_t number);
 /* One with `count` operations that keep the writer busy; static, valid until the next call. */
 struct tp_store_epoch long_epoch(int32_t number, int64_t count);

@@ -102,7 +102,7 @@ static void test_library_allocations_are_counted(void **state)
 	assert_int_equal(tp_trainer_epoch(training.trainer, &training.result), TP_OK);
 	assert_int_equal(training.result.allocations_in_window, 0);
 	print_message("libraries allocated %lld times in %lld operations\n", (long long)atomic_load(&stage_allocations),
-	              (long long)training.result.op_count);
+	              (long long)training.result.records.op_count);
 	training_end(&training);
 	tp_dataset_free(dataset);
 }
@@ -162,18 +162,18 @@ static void check_static_records(const char *schedule, int32_t stages, int32_t n
 		for (int32_t s = 0; s < tp_trainer_info(training.trainer)->stages; s++) {
 			for (int64_t i = 0; i < expected.per_stage; i++) {
 				const struct tp_sim_op *plan = &expected.ops[s * expected.per_stage + i];
-				const struct tp_op_record *found = &result->ops[at++];
+				const struct tp_op_record *found = &result->records.ops[at++];
 				assert_int_equal(found->stage, s);
 				check_op(found, plan, epoch * 20);
 				if (plan->updates) {
-					found = &result->ops[at++];
+					found = &result->records.ops[at++];
 					assert_int_equal(found->kind, TP_OP_U);
 					assert_int_equal(found->in_place, plan->update.in_place);
 				}
 				assert_int_equal(found->versions_alive, plan->versions_alive);
 			}
 		}
-		assert_int_equal(at, result->op_count);
+		assert_int_equal(at, result->records.op_count);
 		assert_int_equal(result->dropped_records, 0);
 	}
 	training_end(&training);
@@ -207,8 +207,8 @@ static void test_dynamic_records_keep_the_rules(void **state)
 		int32_t stages = tp_trainer_info(training.trainer)->stages;
 		const struct tp_policy *policy = tp_trainer_info(training.trainer)->policy;
 		int64_t tags[200][2] = {{0}};
-		for (int64_t o = 0; o < training.result.op_count; o++) {
-			const struct tp_op_record *op = &training.result.ops[o];
+		for (int64_t o = 0; o < training.result.records.op_count; o++) {
+			const struct tp_op_record *op = &training.result.records.ops[o];
 			int64_t behind = op->mini - 1;
 			assert_true(op->version_read <= op->version_live);
 			if (op->kind == TP_OP_U)
@@ -244,10 +244,10 @@ static void test_messages(void **state)
 	const struct tp_epoch_result *result = &training.result;
 	assert_int_equal(result->test_samples, 30);
 	/* Two boundaries; N activations and one gradient for each of 20 mini-batches. */
-	assert_int_equal(result->message_count, 2 * 20 * (2 + 1));
+	assert_int_equal(result->records.message_count, 2 * 20 * (2 + 1));
 	int64_t activation_bytes = 0, gradient_bytes = 0;
-	for (int64_t i = 0; i < result->message_count; i++) {
-		const struct tp_message_record *message = &result->messages[i];
+	for (int64_t i = 0; i < result->records.message_count; i++) {
+		const struct tp_message_record *message = &result->records.messages[i];
 		assert_int_equal(message->to_stage - message->from_stage, message->is_gradient ? -1 : 1);
 		assert_true(message->ready_ns <= message->sent_ns && message->sent_ns <= message->arrived_ns);
 		*(message->is_gradient ? &gradient_bytes : &activation_bytes) += message->bytes;
@@ -319,7 +319,7 @@ static void test_stop(void **state)
 		assert_int_equal(pthread_join(stopper, NULL), 0);
 		/* what was done until then is there */
 		assert_in_range(training.result.minis, 3, 1999);
-		assert_true(training.result.op_count > 0);
+		assert_true(training.result.records.op_count > 0);
 		training_end(&training);
 	}
 	tp_dataset_free(dataset);

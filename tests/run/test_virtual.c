@@ -56,8 +56,8 @@ static uint64_t hash_of(struct training *training)
 {
 	const struct tp_epoch_result *result = &training->result;
 	uint64_t hash = UINT64_C(14695981039346656037);
-	for (int64_t i = 0; i < result->op_count; i++) {
-		const struct tp_op_record *op = &result->ops[i];
+	for (int64_t i = 0; i < result->records.op_count; i++) {
+		const struct tp_op_record *op = &result->records.ops[i];
 		MIX(&hash, op->start_ns);
 		MIX(&hash, op->end_ns);
 		MIX(&hash, op->mini);
@@ -72,8 +72,8 @@ static uint64_t hash_of(struct training *training)
 		MIX(&hash, op->versions_alive);
 		MIX(&hash, op->held_until_ns);
 	}
-	for (int64_t i = 0; i < result->message_count; i++) {
-		const struct tp_message_record *message = &result->messages[i];
+	for (int64_t i = 0; i < result->records.message_count; i++) {
+		const struct tp_message_record *message = &result->records.messages[i];
 		MIX(&hash, message->ready_ns);
 		MIX(&hash, message->sent_ns);
 		MIX(&hash, message->arrived_ns);
@@ -84,10 +84,10 @@ static uint64_t hash_of(struct training *training)
 		MIX(&hash, message->to_stage);
 		MIX(&hash, message->is_gradient);
 	}
-	for (int64_t i = 0; i < result->read_count; i++) {
-		MIX(&hash, result->reads[i].version_forward);
-		MIX(&hash, result->reads[i].version_newest);
-		MIX(&hash, result->reads[i].lambda);
+	for (int64_t i = 0; i < result->records.read_count; i++) {
+		MIX(&hash, result->records.reads[i].version_forward);
+		MIX(&hash, result->records.reads[i].version_newest);
+		MIX(&hash, result->records.reads[i].lambda);
 	}
 	MIX(&hash, result->start_ns);
 	MIX(&hash, result->end_ns);
@@ -105,7 +105,7 @@ static uint64_t train_and_hash(const struct tp_run_config *config)
 	training_begin(&training, config, dataset);
 	if (tp_trainer_epoch(training.trainer, &training.result) != TP_OK)
 		fail_msg("%s: %s", config->schedule, tp_detail());
-	assert_true(training.result.op_count > 0 && training.result.start_ns < training.result.end_ns);
+	assert_true(training.result.records.op_count > 0 && training.result.start_ns < training.result.end_ns);
 	uint64_t hash = hash_of(&training);
 	training_end(&training);
 	return hash;
@@ -157,7 +157,7 @@ static void the_null_device_takes_the_same_time(void **state)
 		(void)snprintf(config.device, sizeof config.device, "null");
 		training_begin(&null, &config, dataset);
 		assert_int_equal(tp_trainer_epoch(null.trainer, &null.result), TP_OK);
-		assert_int_equal(computed.result.op_count, null.result.op_count);
+		assert_int_equal(computed.result.records.op_count, null.result.records.op_count);
 		assert_int_equal(computed.result.end_ns - computed.result.start_ns,
 		                 null.result.end_ns - null.result.start_ns);
 		training_end(&computed);
@@ -228,8 +228,8 @@ static int64_t largest_difference(const struct tp_run_config *config, int64_t *h
 	training_begin(&training, config, dataset);
 	int32_t last = tp_trainer_info(training.trainer)->stages - 1;
 	assert_int_equal(tp_trainer_epoch(training.trainer, &training.result), TP_OK);
-	for (int64_t i = 0; i < training.result.op_count; i++) {
-		const struct tp_op_record *op = &training.result.ops[i];
+	for (int64_t i = 0; i < training.result.records.op_count; i++) {
+		const struct tp_op_record *op = &training.result.records.ops[i];
 		if (op->kind != TP_OP_B || op->stage != last)
 			continue;
 		most = op->mini - op->version_committed > most ? op->mini - op->version_committed : most;
@@ -286,18 +286,18 @@ static void messages_take_their_time_under_the_real_clock(void **state)
 	(void)snprintf(config.link, sizeof config.link, "100mbit,300us");
 	training_begin(&training, &config, dataset);
 	assert_int_equal(tp_trainer_epoch(training.trainer, &training.result), TP_OK);
-	assert_int_equal(training.result.message_count, 20 * (2 * 2 + 2));
-	for (int64_t i = 0; i < training.result.message_count; i++) {
-		const struct tp_message_record *message = &training.result.messages[i];
+	assert_int_equal(training.result.records.message_count, 20 * (2 * 2 + 2));
+	for (int64_t i = 0; i < training.result.records.message_count; i++) {
+		const struct tp_message_record *message = &training.result.records.messages[i];
 		int64_t on_the_link = message->bytes * 8 * 10; /* ns: 100 bits each microsecond */
 		assert_true(message->ready_ns <= message->sent_ns);
 		assert_true(message->arrived_ns >= message->sent_ns + on_the_link + 300000);
 	}
 	/* In order in each direction of each boundary, and none overtakes. */
-	for (int64_t i = 0; i < training.result.message_count; i++) {
-		for (int64_t j = i + 1; j < training.result.message_count; j++) {
-			const struct tp_message_record *a = &training.result.messages[i];
-			const struct tp_message_record *b = &training.result.messages[j];
+	for (int64_t i = 0; i < training.result.records.message_count; i++) {
+		for (int64_t j = i + 1; j < training.result.records.message_count; j++) {
+			const struct tp_message_record *a = &training.result.records.messages[i];
+			const struct tp_message_record *b = &training.result.records.messages[j];
 			if (a->to_stage != b->to_stage || a->is_gradient != b->is_gradient)
 				continue;
 			bool a_first = a->mini < b->mini || (a->mini == b->mini && a->micro <= b->micro);

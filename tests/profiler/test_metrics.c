@@ -1,54 +1,16 @@
-/* Metrics of records written by hand. Two stages, N = 1, times in ns; the window is [100, 200):
- *
- *   stage 0: F1 [100,110)  F2 [115,125)            B1 [150,160) U1 [160,162)   B2 [190,199) U2 [199,200)
- *   stage 1:     F1 [112,130)  B1 [130,145) U1 [145,146) F2 [146,160) B2 [160,185) U2 [185,186)
- *
- * Messages are handed over the moment they are ready, but for the gradient of 1, which arrives at 148. */
+/* Metrics of the small epoch of two_stages.h, and of others. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 
 #include <cmocka.h>
 
-#include "profiler/metrics.h"
 #include "profiler/statistics.h"
-
-#define OP(stage_, kind_, mini_, start, end, read, live, committed)                                                 \
-	{                                                                                                           \
-		.stage = (stage_), .kind = (kind_), .mini = (mini_), .start_ns = (start), .end_ns = (end),          \
-		.version_read = (read), .version_forward = (kind_) == TP_OP_B ? 0 : (read), .version_live = (live), \
-		.version_committed = (committed), .versions_alive = 1 + (live), .micro = TP_WHOLE, .epoch = 1       \
-	}
-
-static const struct tp_op_record ops[] = {
-        OP(0, TP_OP_F, 1, 100, 110, 0, 0, 0), OP(0, TP_OP_F, 2, 115, 125, 0, 0, 0),
-        OP(0, TP_OP_B, 1, 150, 160, 0, 0, 0), OP(0, TP_OP_U, 1, 160, 162, 0, 0, 0),
-        OP(0, TP_OP_B, 2, 190, 199, 0, 1, 1), OP(0, TP_OP_U, 2, 199, 200, 1, 1, 1),
-        OP(1, TP_OP_F, 1, 112, 130, 0, 0, 0), OP(1, TP_OP_B, 1, 130, 145, 0, 0, 0),
-        OP(1, TP_OP_U, 1, 145, 146, 0, 0, 0), OP(1, TP_OP_F, 2, 146, 160, 0, 1, 0),
-        OP(1, TP_OP_B, 2, 160, 185, 0, 1, 0), OP(1, TP_OP_U, 2, 185, 186, 1, 1, 0),
-};
-
-#define MESSAGE(to, gradient, mini_, ready, arrived)                                                             \
-	{                                                                                                        \
-		.from_stage = 1 - (to), .to_stage = (to), .is_gradient = (gradient), .mini = (mini_),            \
-		.micro = TP_WHOLE, .ready_ns = (ready), .sent_ns = (ready), .arrived_ns = (arrived), .bytes = 8, \
-		.epoch = 1                                                                                       \
-	}
-
-static const struct tp_message_record messages[] = {
-        MESSAGE(0, 1, 1, 145, 148),
-        MESSAGE(0, 1, 2, 185, 185),
-        MESSAGE(1, 0, 1, 110, 110),
-        MESSAGE(1, 0, 2, 125, 125),
-};
+#include "two_stages.h"
 
 static const struct tp_metrics_input input = {
         .stages = 2,
-        .ops = ops,
-        .op_count = sizeof ops / sizeof *ops,
-        .messages = messages,
-        .message_count = sizeof messages / sizeof *messages,
+        .records = {.ops = ops, .op_count = OPS, .messages = messages, .message_count = MESSAGES},
 };
 
 static void check_idle(const struct tp_metrics *metrics, int32_t s, int64_t fill, int64_t drain, int64_t sender,
@@ -109,7 +71,7 @@ static void test_flush(void **state)
 	        OP(0, TP_OP_F, 2, 42, 52, 1, 1, 1), OP(1, TP_OP_F, 1, 10, 20, 0, 0, 0),
 	        OP(1, TP_OP_B, 1, 20, 30, 0, 0, 0), OP(1, TP_OP_F, 2, 52, 60, 1, 1, 1),
 	};
-	struct tp_metrics_input flush = {.stages = 2, .flush = true, .ops = flushed, .op_count = 6};
+	struct tp_metrics_input flush = {.stages = 2, .flush = true, .records = {.ops = flushed, .op_count = 6}};
 	struct tp_metrics metrics;
 	assert_int_equal(tp_metrics_compute(&flush, &metrics), TP_OK);
 	check_idle(&metrics, 0, 2, 8, 0, 0, 20);
@@ -147,7 +109,7 @@ static void test_overlapping_transfers(void **state)
 	                                               OP(1, TP_OP_F, 1, 30, 60, 0, 0, 0)};
 	struct tp_message_record travelling[] = {MESSAGE(1, 0, 1, 10, 30), MESSAGE(1, 0, 2, 20, 40)};
 	struct tp_metrics_input both = {
-	        .stages = 2, .ops = computed, .op_count = 3, .messages = travelling, .message_count = 2};
+	        .stages = 2, .records = {.ops = computed, .op_count = 3, .messages = travelling, .message_count = 2}};
 	struct tp_metrics metrics;
 	assert_int_equal(tp_metrics_compute(&both, &metrics), TP_OK);
 	assert_int_equal(metrics.stage[0].transfer_ns, 30);
@@ -167,7 +129,7 @@ static void test_staleness_bound(void **state)
 {
 	(void)state;
 	struct tp_op_record held[] = {OP(0, TP_OP_F, 1, 0, 20, 0, 0, 0), OP(0, TP_OP_B, 1, 50, 60, 0, 0, 0)};
-	struct tp_metrics_input bounded = {.stages = 1, .ops = held, .op_count = 2};
+	struct tp_metrics_input bounded = {.stages = 1, .records = {.ops = held, .op_count = 2}};
 	struct tp_metrics metrics;
 	held[1].held_until_ns = 44;
 	assert_int_equal(tp_metrics_compute(&bounded, &metrics), TP_OK);
@@ -182,7 +144,7 @@ static void test_overlapping_records_are_refused(void **state)
 	(void)state;
 	static const struct tp_op_record wrong[] = {OP(0, TP_OP_F, 1, 0, 10, 0, 0, 0),
 	                                            OP(0, TP_OP_B, 1, 9, 12, 0, 0, 0)};
-	struct tp_metrics_input overlap = {.stages = 1, .ops = wrong, .op_count = 2};
+	struct tp_metrics_input overlap = {.stages = 1, .records = {.ops = wrong, .op_count = 2}};
 	struct tp_metrics metrics;
 	assert_int_equal(tp_metrics_compute(&overlap, &metrics), TP_ERR_INPUT);
 }
