@@ -28,6 +28,9 @@ struct tp_recording {
 	char failed[TP_RECORDING_CHECKS][TP_DETAIL_BYTES]; /* the first failure of each; "" while there is none */
 };
 
+/* "off", "ops", "kernels". */
+const char *tp_recording_level(enum tp_profile profile);
+
 /* A run begins: its row, parameters, environment and stages. `repeat` is 1-based. Sets itself as the trainer's sink, so
  * it stays where it is. */
 enum tp_status tp_recording_begin(struct tp_recording *recording, const struct tp_training *training,

@@ -95,12 +95,17 @@ static void check_epoch(struct tp_recording *recording, const struct tp_epoch_re
 /* --- one epoch -----------------------------------------------------------------------------------------------------
  */
 
-static struct tp_store_epoch epoch_row(const struct tp_epoch_result *result)
+const char *tp_recording_level(enum tp_profile profile)
 {
 	static const char *const levels[] = {"off", "ops", "kernels"};
+	return levels[profile];
+}
+
+static struct tp_store_epoch epoch_row(const struct tp_epoch_result *result)
+{
 	return (struct tp_store_epoch){
 	        .epoch = result->epoch,
-	        .profile_level = levels[result->profiled],
+	        .profile_level = tp_recording_level(result->profiled),
 	        .minis = result->minis,
 	        .samples = result->samples,
 	        .start_ns = result->start_ns,

@@ -8,6 +8,7 @@
 
 #include "baselines/policies.h"
 #include "cli/interrupt.h"
+#include "cli/profile_cost.h"
 #include "cli/progress.h"
 #include "cli/recording.h"
 #include "cli/stored_costs.h"
@@ -146,6 +147,7 @@ enum tp_status tp_training_init(struct tp_training *training, const struct tp_op
 		return TP_ERR_NOMEM;
 	if (options->config.costs[0] && options->config.clock == TP_CLOCK_REAL)
 		return tp_fail(TP_ERR_INPUT, "--costs: decides the time of --clock virtual; expected that with it");
+	TP_TRY(tp_profile_cost_check(options));
 	TP_TRY(find_contestants(training, schedules));
 	for (enum tp_axis axis = 0; axis < TP_AXES; axis++)
 		spare_those_without(training, axis);
@@ -202,11 +204,13 @@ static enum tp_status warm_up(struct tp_training *training, struct tp_progress_l
 	return TP_OK;
 }
 
+/* `window_ns`: NULL, or room for the time of each epoch, of which some are not recorded then. */
 static enum tp_status train_epochs(const struct tp_contestant *contestant, struct tp_trainer *trainer,
-                                   struct tp_recording *recording)
+                                   struct tp_recording *recording, int64_t *window_ns)
 {
 	for (int32_t epoch = 1; epoch <= contestant->config.epochs; epoch++) {
 		struct tp_epoch_result result = {0};
+		tp_trainer_profile(trainer, !window_ns || tp_profile_cost_records(epoch));
 		enum tp_status trained = tp_trainer_epoch(trainer, &result);
 		char why[TP_DETAIL_BYTES];
 		(void)snprintf(why, sizeof why, "%s", tp_detail());
@@ -215,10 +219,32 @@ static enum tp_status train_epochs(const struct tp_contestant *contestant, struc
 		if (trained != TP_OK)
 			return tp_fail(trained, "%s", why);
 		TP_TRY(stored);
+		if (window_ns)
+			window_ns[epoch - 1] = result.end_ns - result.start_ns;
 	}
 	if (contestant->config.save_weights[0])
 		TP_TRY(tp_trainer_save(trainer, contestant->config.save_weights));
 	return TP_OK;
+}
+
+/* The epochs of a run, or with --profile-cost pairs of them and what recording cost. */
+static enum tp_status train_run(const struct tp_training *training, const struct tp_contestant *contestant,
+                                struct tp_trainer *trainer, struct tp_recording *recording)
+{
+	const struct tp_run_config *config = &contestant->config;
+	if (!training->options->profile_cost)
+		return train_epochs(contestant, trainer, recording, NULL);
+	int64_t *window_ns = tp_alloc_array((size_t)config->epochs, sizeof *window_ns);
+	if (!window_ns)
+		return TP_ERR_NOMEM;
+	struct tp_store_profile_cost cost;
+	enum tp_status status = train_epochs(contestant, trainer, recording, window_ns);
+	if (status == TP_OK)
+		status = tp_profile_cost_compute(window_ns, config->epochs, tp_recording_level(config->profile), &cost);
+	if (status == TP_OK)
+		status = tp_store_add_profile_cost(recording->store, recording->run_id, &cost);
+	tp_free(window_ns);
+	return status;
 }
 
 static enum tp_status train_one(struct tp_training *training, int32_t repeat, const struct tp_contestant *contestant,
@@ -238,7 +264,7 @@ static enum tp_status train_one(struct tp_training *training, int32_t repeat, co
 	if (status == TP_OK) {
 		training->run_ids[training->run_count] = recording.run_id;
 		tp_progress_line_begin(line, title, contestant->config.batch, &training->control);
-		status = train_epochs(contestant, trainer, &recording);
+		status = train_run(training, contestant, trainer, &recording);
 		tp_progress_line_end(line, atomic_load(&training->control.minis_done));
 		status = tp_recording_end(&recording, status);
 		training->run_count += status == TP_OK;

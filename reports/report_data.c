@@ -120,6 +120,36 @@ static enum tp_status take_axes(struct tp_store *store, int64_t run_id, struct t
 	return TP_OK;
 }
 
+/* What recording cost the runs of a schedule. */
+static enum tp_status read_cost(struct tp_store *store, struct tp_report_schedule *schedule)
+{
+	static const char sql[] = "SELECT pair_count, profile_level, cost_ratio, cost_min_ratio, cost_max_ratio FROM "
+	                          "profile_cost WHERE run_id = ?";
+	sqlite3_stmt *statement;
+	int64_t count = 0;
+	if (sqlite3_prepare_v2(tp_store_connection(store), sql, -1, &statement, NULL) != SQLITE_OK)
+		return query_failed(store);
+	double *ratios = tp_alloc_array((size_t)schedule->run_count, sizeof *ratios);
+	for (int32_t r = 0; ratios && r < schedule->run_count; r++) {
+		(void)sqlite3_reset(statement);
+		(void)sqlite3_bind_int64(statement, 1, schedule->runs[r].run_id);
+		if (sqlite3_step(statement) != SQLITE_ROW)
+			continue;
+		double least = sqlite3_column_double(statement, 3), most = sqlite3_column_double(statement, 4);
+		schedule->cost_min = count == 0 || least < schedule->cost_min ? least : schedule->cost_min;
+		schedule->cost_max = count == 0 || most > schedule->cost_max ? most : schedule->cost_max;
+		schedule->cost_pairs += sqlite3_column_int64(statement, 0);
+		copy_column(statement, 1, schedule->cost_level, sizeof schedule->cost_level);
+		ratios[count++] = sqlite3_column_double(statement, 2);
+	}
+	(void)sqlite3_finalize(statement);
+	if (!ratios)
+		return TP_ERR_NOMEM;
+	schedule->cost = tp_statistics_of(ratios, count).median;
+	tp_free(ratios);
+	return TP_OK;
+}
+
 static struct tp_report_schedule *schedule_of(struct tp_report *report, const char *name)
 {
 	for (int32_t i = 0; i < report->schedule_count; i++) {
@@ -332,8 +362,10 @@ static enum tp_status read_all(struct tp_store *store, const char *database_path
 	memcpy(report->database, database_path, length);
 	for (int32_t i = 0; i < report->run_total; i++)
 		TP_TRY(read_run(store, report, run_ids[i]));
-	for (int32_t i = 0; i < report->schedule_count; i++)
+	for (int32_t i = 0; i < report->schedule_count; i++) {
 		TP_TRY(summarize(&report->schedules[i]));
+		TP_TRY(read_cost(store, &report->schedules[i]));
+	}
 	if (report->run_total == 0)
 		return TP_OK;
 	TP_TRY(read_parameter(store, run_ids[0], "costs", report->costs, sizeof report->costs));

@@ -54,6 +54,10 @@ struct tp_report_schedule {
 	int64_t *stage_peak_bytes;   /* per stage */
 	int64_t peak_total_bytes;
 	int32_t fullest_stage;
+	/* --profile-cost: pairs of epochs of all runs, and over the runs the median of the ratio and its ends. */
+	int64_t cost_pairs;
+	char cost_level[16];
+	double cost, cost_min, cost_max;
 	/* The latest epoch of the first run. */
 	const struct tp_report_epoch *last;
 	bool evaluated;

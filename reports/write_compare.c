@@ -114,6 +114,23 @@ static void write_learning(const struct tp_report *report, struct tp_text *out)
 	}
 }
 
+/* Epochs recorded against epochs not recorded. */
+static void write_profile_cost(const struct tp_report *report, struct tp_text *out)
+{
+	bool some = false;
+	for (int32_t i = 0; i < report->schedule_count; i++) {
+		const struct tp_report_schedule *s = &report->schedules[i];
+		if (s->cost_pairs == 0)
+			continue;
+		if (!some)
+			tp_text_add(out, "\n%-15s %8s %6s %9s %9s %9s   (epoch recorded / not recorded)\n",
+			            "cost of profile", "level", "pairs", "median", "min", "max");
+		some = true;
+		tp_text_add(out, "%-15s %8s %6" PRId64 " %+8.2f%% %+8.2f%% %+8.2f%%\n", s->name, s->cost_level,
+		            s->cost_pairs, 100 * (s->cost - 1), 100 * (s->cost_min - 1), 100 * (s->cost_max - 1));
+	}
+}
+
 static void write_footer(const struct tp_report *report, struct tp_text *out)
 {
 	int32_t runs_each = report->schedule_count ? report->schedules[0].run_count : 0;
@@ -168,6 +185,7 @@ void tp_report_write_compare(const struct tp_report *report, struct tp_text *out
 	write_waiting(report, out);
 	write_versions(report, out);
 	write_learning(report, out);
+	write_profile_cost(report, out);
 	write_footer(report, out);
 }
 
@@ -262,6 +280,7 @@ void tp_report_write_run(const struct tp_report *report, struct tp_text *out)
 		write_time(report, out);
 		write_waiting(report, out);
 		write_versions(report, out);
+		write_profile_cost(report, out);
 		write_footer(report, out);
 	}
 }

@@ -36,6 +36,7 @@ struct tp_options {
 	bool retry_failed, restart;               /* of sweep */
 	enum tp_theory_format theory_format;
 	char stage_range[32], micro_range[32]; /* of theory */
+	bool profile_cost;                     /* of compare and run */
 	char message[32];                      /* bytes of a micro-batch between stages; "" for the model's */
 	char save_costs[TP_CONFIG_PATH_BYTES];
 	bool stages_given; /* --stages was on the command line */

@@ -33,8 +33,9 @@ static int64_t query(const char *sql)
 	return cli_query("tpbench.db", sql);
 }
 
-#define EVERY_SCHEDULE                                                                                                \
-	"sequential,gpipe,1f1b,zb-h1,pipedream,pipedream-vsync,pipedream-2bw,timeprest,timeprest-stash,timeprest-1f1b," \
+#define EVERY_SCHEDULE                                                                                             \
+	"sequential,gpipe,1f1b,zb-h1,pipedream,pipedream-vsync,pipedream-2bw,timeprest,timeprest-stash,timeprest-" \
+	"1f1b,"                                                                                                    \
 	"v-timeprest,i-timeprest"
 
 /* Rows that contradict the definitions of the ledgers; none, for every schedule. */
@@ -45,57 +46,70 @@ static const struct {
          "SELECT count(*) FROM run JOIN run_state USING (run_id) WHERE state <> 'done' OR valid IS NOT 1 OR "
          "(SELECT count(*) FROM run_check WHERE run_check.run_id = run.run_id) <> 4"},
         {"stages whose computing and causes do not fill the window",
-         "SELECT count(*) FROM stage_time WHERE window_ns <> compute_ns + fill_ns + drain_ns + sender_ns + message_ns + "
+         "SELECT count(*) FROM stage_time WHERE window_ns <> compute_ns + fill_ns + drain_ns + sender_ns + message_ns "
+         "+ "
          "staleness_ns + host_ns"},
         {"stages whose figures are not the sum of their rows",
-         "SELECT count(*) FROM stage_figures AS f WHERE compute_ns <> (SELECT sum(end_ns - start_ns) FROM operation AS o "
+         "SELECT count(*) FROM stage_figures AS f WHERE compute_ns <> (SELECT sum(end_ns - start_ns) FROM operation AS "
+         "o "
          "WHERE (o.run_id, o.epoch, o.stage) = (f.run_id, f.epoch, f.stage)) OR window_ns - compute_ns <> "
          "(SELECT coalesce(sum(end_ns - start_ns), 0) FROM idle AS i WHERE (i.run_id, i.epoch, i.stage) = "
          "(f.run_id, f.epoch, f.stage))"},
-        {"idle intervals that begin where nothing ended",
-         "SELECT count(*) FROM idle AS i JOIN epoch AS e USING (run_id, epoch) WHERE start_ns <> window_start_ns AND NOT "
-         "EXISTS (SELECT 1 FROM operation AS o WHERE (o.run_id, o.epoch, o.stage, o.end_ns) = (i.run_id, i.epoch, i.stage, "
-         "i.start_ns)) AND NOT EXISTS (SELECT 1 FROM idle AS j WHERE (j.run_id, j.epoch, j.stage, j.end_ns) = (i.run_id, "
-         "i.epoch, i.stage, i.start_ns))"},
+        {"idle intervals that begin where nothing ended", "SELECT count(*) FROM idle AS i JOIN epoch AS e USING "
+                                                          "(run_id, epoch) WHERE start_ns <> window_start_ns AND NOT "
+                                                          "EXISTS (SELECT 1 FROM operation AS o WHERE (o.run_id, "
+                                                          "o.epoch, o.stage, o.end_ns) = (i.run_id, i.epoch, i.stage, "
+                                                          "i.start_ns)) AND NOT EXISTS (SELECT 1 FROM idle AS j WHERE "
+                                                          "(j.run_id, j.epoch, j.stage, j.end_ns) = (i.run_id, "
+                                                          "i.epoch, i.stage, i.start_ns))"},
         {"kinds of memory whose last change is not what the epoch ended with",
-         "SELECT count(*) FROM memory AS m WHERE stage >= 0 AND now_bytes <> coalesce((SELECT kind_bytes FROM memory_change "
-         "AS c WHERE (c.run_id, c.epoch, c.stage, c.kind) = (m.run_id, m.epoch, m.stage, m.kind) ORDER BY record_number "
+         "SELECT count(*) FROM memory AS m WHERE stage >= 0 AND now_bytes <> coalesce((SELECT kind_bytes FROM "
+         "memory_change "
+         "AS c WHERE (c.run_id, c.epoch, c.stage, c.kind) = (m.run_id, m.epoch, m.stage, m.kind) ORDER BY "
+         "record_number "
          "DESC LIMIT 1), 0)"},
         {"peaks that no change reached, or that one passed",
          "SELECT count(*) FROM stage_figures AS f WHERE peak_bytes <> (SELECT max(stage_bytes) FROM memory_change AS c "
-         "WHERE (c.run_id, c.epoch, c.stage) = (f.run_id, f.epoch, f.stage)) OR (peak_operation_number >= 0 AND NOT EXISTS "
+         "WHERE (c.run_id, c.epoch, c.stage) = (f.run_id, f.epoch, f.stage)) OR (peak_operation_number >= 0 AND NOT "
+         "EXISTS "
          "(SELECT 1 FROM memory_change AS c WHERE (c.run_id, c.epoch, c.stage, c.stage_bytes, c.time_ns, "
          "c.operation_number) = (f.run_id, f.epoch, f.stage, peak_bytes, peak_ns, peak_operation_number)))"},
         {"processes whose memory does not add up to what is resident",
          "SELECT count(*) FROM memory_balance WHERE rss_bytes <> stages_bytes + process_bytes + program_bytes + "
          "unaccounted_bytes"},
-        /* At the end of an update the ledger of versions and the count in the operation agree; a version that goes at the
-         * same moment is freed by the next operation, or was by this one. */
+        /* At the end of an update the ledger of versions and the count in the operation agree; a version that goes at
+         * the same moment is freed by the next operation, or was by this one. */
         {"updates that left other versions alive than the ledger says",
          "SELECT count(*) FROM (SELECT alive_version_count, (SELECT count(*) FROM weight_version AS v WHERE (v.run_id, "
-         "v.epoch, v.stage) = (o.run_id, o.epoch, o.stage) AND (made_ns IS NULL OR made_ns <= o.end_ns) AND (freed_ns IS "
+         "v.epoch, v.stage) = (o.run_id, o.epoch, o.stage) AND (made_ns IS NULL OR made_ns <= o.end_ns) AND (freed_ns "
+         "IS "
          "NULL OR freed_ns > o.end_ns)) AS least, (SELECT count(*) FROM weight_version AS v WHERE (v.run_id, v.epoch, "
-         "v.stage) = (o.run_id, o.epoch, o.stage) AND freed_ns = o.end_ns) AS more FROM operation AS o WHERE kind = 'U') "
+         "v.stage) = (o.run_id, o.epoch, o.stage) AND freed_ns = o.end_ns) AS more FROM operation AS o WHERE kind = "
+         "'U') "
          "WHERE alive_version_count NOT BETWEEN least AND least + more"},
         {"operations that read a version before it was made or after it was freed",
          "SELECT count(*) FROM operation AS o JOIN weight_version AS v ON (v.run_id, v.epoch, v.stage, v.version) = "
-         "(o.run_id, o.epoch, o.stage, o.version_read) WHERE kind <> 'U' AND (made_ns > start_ns OR freed_ns < end_ns)"},
+         "(o.run_id, o.epoch, o.stage, o.version_read) WHERE kind <> 'U' AND (made_ns > start_ns OR freed_ns < "
+         "end_ns)"},
         {"operations that read a version the ledger does not have",
-         "SELECT count(*) FROM operation AS o WHERE NOT EXISTS (SELECT 1 FROM weight_version AS v WHERE (v.run_id, v.epoch, "
+         "SELECT count(*) FROM operation AS o WHERE NOT EXISTS (SELECT 1 FROM weight_version AS v WHERE (v.run_id, "
+         "v.epoch, "
          "v.stage, v.version) = (o.run_id, o.epoch, o.stage, o.version_read))"},
         {"versions whose forwards are not counted",
-         "SELECT count(*) FROM weight_version AS v WHERE forward_read_count <> (SELECT count(*) FROM operation AS o WHERE "
+         "SELECT count(*) FROM weight_version AS v WHERE forward_read_count <> (SELECT count(*) FROM operation AS o "
+         "WHERE "
          "(o.run_id, o.epoch, o.stage, o.version_read) = (v.run_id, v.epoch, v.stage, v.version) AND kind = 'F')"},
         {"mini-batches without a row",
          "SELECT count(*) FROM epoch AS e WHERE mini_batch_count <> (SELECT count(*) FROM mini_batch AS m WHERE "
          "(m.run_id, m.epoch) = (e.run_id, e.epoch))"},
-        {"chains that are not counted",
-         "SELECT count(*) FROM epoch_figures AS f WHERE version_chain_count <> (SELECT count(DISTINCT chain_mini_batch) FROM "
-         "mini_batch AS m WHERE (m.run_id, m.epoch) = (f.run_id, f.epoch))"},
+        {"chains that are not counted", "SELECT count(*) FROM epoch_figures AS f WHERE version_chain_count <> (SELECT "
+                                        "count(DISTINCT chain_mini_batch) FROM "
+                                        "mini_batch AS m WHERE (m.run_id, m.epoch) = (f.run_id, f.epoch))"},
         {"messages that arrived before they were sent, or were sent before they were ready",
          "SELECT count(*) FROM message WHERE sent_ns < ready_ns OR arrived_ns < sent_ns"},
         {"records whose numbers have gaps",
-         "SELECT count(*) FROM (SELECT count(*) AS n, max(record_number) AS last FROM operation GROUP BY run_id, epoch, stage "
+         "SELECT count(*) FROM (SELECT count(*) AS n, max(record_number) AS last FROM operation GROUP BY run_id, "
+         "epoch, stage "
          "UNION ALL SELECT count(*), max(record_number) FROM message GROUP BY run_id, epoch, to_stage UNION ALL "
          "SELECT count(*), max(record_number) FROM idle GROUP BY run_id, epoch, stage UNION ALL "
          "SELECT count(*), max(record_number) FROM memory_change GROUP BY run_id, epoch, stage) WHERE n <> last + 1"},
@@ -123,7 +137,8 @@ static void ledgers_close_under_the_real_clock(void **state)
 static void ledgers_close_under_the_virtual_clock(void **state)
 {
 	(void)state;
-	expect_well("--compare " EVERY_SCHEDULE " --stages 3 --synthetic-train 72 --epochs 2 --repeats 1 --clock virtual "
+	expect_well("--compare " EVERY_SCHEDULE
+	            " --stages 3 --synthetic-train 72 --epochs 2 --repeats 1 --clock virtual "
 	            "--costs uniform:1ms,2ms --link 1mbit,1ms " SMALL);
 	expect_no_contradiction(12);
 	assert_true(query("SELECT count(*) FROM idle WHERE cause = 'message'") > 0);
@@ -136,7 +151,8 @@ static void ledgers_close_along_the_axes(void **state)
 	expect_well("run timeprest --stages 3 --synthetic-train 72 --epochs 2 --sequence independent " SMALL);
 	expect_well("run timeprest --stages 3 --synthetic-train 72 --epochs 2 --max-staleness 1 --clock virtual "
 	            "--costs uniform:1ms,2ms " SMALL);
-	expect_well("run timeprest --stages 2 --synthetic-train 72 --epochs 2 --order static --backward recompute " SMALL);
+	expect_well(
+	        "run timeprest --stages 2 --synthetic-train 72 --epochs 2 --order static --backward recompute " SMALL);
 	expect_no_contradiction(3);
 	assert_true(query("SELECT sum(staleness_ns) FROM stage_figures") > 0);
 }
@@ -183,8 +199,8 @@ static void a_short_buffer_changes_nothing(void **state)
 static void a_thread_empties_short_rings(void **state)
 {
 	(void)state;
-	expect_well("run timeprest --stages 2 --synthetic-train 1800 --epochs 1 --profile-buffer 64KiB --evaluate off " SMALL
-	            " --hidden 64");
+	expect_well("run timeprest --stages 2 --synthetic-train 1800 --epochs 1 --profile-buffer 64KiB --evaluate "
+	            "off " SMALL " --hidden 64");
 	assert_int_equal(query("SELECT sum(dropped_record_count) FROM epoch"), 0);
 	assert_int_equal(query("SELECT count(*) FROM operation"), 2 * 300 * 5);
 	expect_no_contradiction(1);
@@ -199,13 +215,15 @@ static void lost_records_void_the_figures(void **state)
 	assert_true(query("SELECT dropped_record_count FROM epoch") > 0);
 	assert_int_equal(query("SELECT valid FROM run_state"), 0);
 	assert_int_equal(query("SELECT passed FROM run_check WHERE check_name = 'records_complete'"), 0);
-	static const char *const empty[] = {"stage_time", "bubble", "overlap", "version_difference", "idle", "weight_version"};
+	static const char *const empty[] = {"stage_time",         "bubble", "overlap",
+	                                    "version_difference", "idle",   "weight_version"};
 	for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) {
 		char sql[96];
 		(void)snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", empty[i]);
 		assert_int_equal(query(sql), 0);
 	}
-	assert_int_equal(query("SELECT count(*) FROM epoch_summary WHERE idle_total_ratio IS NULL AND samples_per_s > 0"), 1);
+	assert_int_equal(
+	        query("SELECT count(*) FROM epoch_summary WHERE idle_total_ratio IS NULL AND samples_per_s > 0"), 1);
 }
 
 static void profiling_off_records_nothing(void **state)

@@ -40,9 +40,9 @@ static void every_gap_has_its_causes(void **state)
 {
 	(void)state;
 	static const struct tp_idle_interval expected[] = {
-	        {110, 115, 1, 0, TP_IDLE_HOST},    {125, 145, 2, 0, TP_IDLE_SENDER}, {145, 148, 2, 0, TP_IDLE_MESSAGE},
-	        {148, 150, 2, 0, TP_IDLE_HOST},    {162, 185, 4, 0, TP_IDLE_SENDER}, {185, 190, 4, 0, TP_IDLE_HOST},
-	        {100, 112, 0, 1, TP_IDLE_FILL},    {186, 200, -1, 1, TP_IDLE_DRAIN},
+	        {110, 115, 1, 0, TP_IDLE_HOST}, {125, 145, 2, 0, TP_IDLE_SENDER}, {145, 148, 2, 0, TP_IDLE_MESSAGE},
+	        {148, 150, 2, 0, TP_IDLE_HOST}, {162, 185, 4, 0, TP_IDLE_SENDER}, {185, 190, 4, 0, TP_IDLE_HOST},
+	        {100, 112, 0, 1, TP_IDLE_FILL}, {186, 200, -1, 1, TP_IDLE_DRAIN},
 	};
 	assert_int_equal(metrics.idle_count, sizeof expected / sizeof *expected);
 	for (int64_t i = 0; i < metrics.idle_count; i++) {
@@ -173,9 +173,12 @@ static void the_steady_window_leaves_out_both_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(every_gap_has_its_causes),      cmocka_unit_test(a_wrong_account_is_found),
-	        cmocka_unit_test(mini_batches_know_their_chain), cmocka_unit_test(versions_know_their_readers),
-	        cmocka_unit_test(reads_apart_are_counted),       cmocka_unit_test(the_steady_window_leaves_out_both_ends),
+	        cmocka_unit_test(every_gap_has_its_causes),
+	        cmocka_unit_test(a_wrong_account_is_found),
+	        cmocka_unit_test(mini_batches_know_their_chain),
+	        cmocka_unit_test(versions_know_their_readers),
+	        cmocka_unit_test(reads_apart_are_counted),
+	        cmocka_unit_test(the_steady_window_leaves_out_both_ends),
 	};
 	return cmocka_run_group_tests(tests, measure, forget);
 }

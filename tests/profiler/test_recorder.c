@@ -234,7 +234,7 @@ static void every_change_of_memory_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(a_full_ring_drops_and_counts),   cmocka_unit_test(a_ring_without_room_is_off),
+	        cmocka_unit_test(a_full_ring_drops_and_counts),      cmocka_unit_test(a_ring_without_room_is_off),
 	        cmocka_unit_test(records_arrive_whole_and_in_order), cmocka_unit_test(a_failing_sink_ends_it_once),
 	        cmocka_unit_test(every_change_of_memory_is_told),
 	};
