@@ -13,6 +13,7 @@
 #include "cli/help.h"
 #include "engine/backend/device.h"
 #include "engine/base/process.h"
+#include "profiler/nvtx.h"
 
 /* The first line of a file of the kernel that begins with `key`, past the key, blanks and a colon; "" when there is
  * none. Without a key: the first line. */
@@ -107,6 +108,7 @@ static void print_libraries(void)
 	printf("  %-12s %s\n", "SQLite", sqlite3_libversion());
 	printf("  %-12s %s\n", "jansson", jansson_version_str());
 	printf("  %-12s %s\n", "zlib", zlibVersion());
+	printf("  %-12s %s\n", "NVTX", tp_nvtx_build_text());
 }
 
 /* What would spoil measurements here. */

@@ -255,7 +255,8 @@ static void doctor_names_devices_and_libraries(void **state)
 	(void)state;
 	struct cli_result result = cli_run("doctor");
 	cli_expect_exit(&result, "doctor", 0);
-	static const char *const parts[] = {"cpu", "reference", "null", "cuda", "SQLite", "jansson", "zlib", "cores"};
+	static const char *const parts[] = {"cpu",     "reference", "null", "cuda", "SQLite",
+	                                    "jansson", "zlib",      "NVTX", "cores"};
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
 		cli_expect_part(result.out, parts[i]);
 	cli_release(&result);
