@@ -263,9 +263,11 @@ static enum tp_status train_one(struct tp_training *training, int32_t repeat, co
 	enum tp_status status = tp_recording_begin(&recording, training, trainer, training->repeats_before + repeat);
 	if (status == TP_OK) {
 		training->run_ids[training->run_count] = recording.run_id;
+		atomic_store(&training->control.run_id, recording.run_id);
 		tp_progress_line_begin(line, title, contestant->config.batch, &training->control);
 		status = train_run(training, contestant, trainer, &recording);
 		tp_progress_line_end(line, atomic_load(&training->control.minis_done));
+		atomic_store(&training->control.run_id, 0); /* planning the next one may train, too */
 		status = tp_recording_end(&recording, status);
 		training->run_count += status == TP_OK;
 	}

@@ -16,6 +16,7 @@
 #include "engine/run/trainer_internal.h"
 #include "engine/run/trainer_records.h"
 #include "engine/run/virtual_driver.h"
+#include "engine/run/worker_nvtx.h"
 
 struct tp_trainer {
 	const struct tp_policy *named; /* as in the table of policies */
@@ -242,6 +243,12 @@ static enum tp_status evaluate(struct tp_trainer *trainer, struct tp_epoch_resul
 	return TP_OK;
 }
 
+/* The first mini-batch, and the version that it starts from. */
+static struct tp_nvtx_payload epoch_payload(const struct tp_crew *crew)
+{
+	return (struct tp_nvtx_payload){tp_crew_run_id(crew), -1, -1, crew->minis_before + 1, crew->minis_before};
+}
+
 /* The pipeline's part of an epoch, by the clock of the run. */
 static enum tp_status drive(struct tp_trainer *trainer, struct tp_epoch_result *result)
 {
@@ -249,7 +256,16 @@ static enum tp_status drive(struct tp_trainer *trainer, struct tp_epoch_result *
 	if (crew->config->clock == TP_CLOCK_VIRTUAL)
 		return tp_virtual_driver_run(crew, &trainer->costs, &trainer->records.drain, trainer->modelled_ns,
 		                             &trainer->modelled_ns);
-	return tp_real_driver_run(crew, tp_worker_epoch, &result->allocations_in_window);
+	/* A warm-up is no part of what is measured; a tool that waits for the window must not take it for that. */
+	bool measured = tp_crew_run_id(crew) > 0;
+	if (measured) {
+		struct tp_nvtx_payload payload = epoch_payload(crew);
+		tp_nvtx_begin_measure(&payload);
+	}
+	enum tp_status status = tp_real_driver_run(crew, tp_worker_epoch, &result->allocations_in_window);
+	if (measured)
+		tp_nvtx_end_measure();
+	return status;
 }
 
 /* How far the schedule explains an epoch's time. */
@@ -289,10 +305,9 @@ static enum tp_status conclude(struct tp_trainer *trainer, struct tp_epoch_resul
 	return crew->config->evaluate ? evaluate(trainer, result) : TP_OK;
 }
 
-enum tp_status tp_trainer_epoch(struct tp_trainer *trainer, struct tp_epoch_result *result)
+static enum tp_status run_epoch(struct tp_trainer *trainer, struct tp_epoch_result *result)
 {
 	struct tp_crew *crew = &trainer->crew;
-	TP_CHECK(!trainer->failed); /* a pipeline that stopped half-way cannot go on */
 	*result = (struct tp_epoch_result){.epoch = ++crew->epoch};
 	tp_sample_order_begin_epoch(&crew->order, crew->epoch);
 	for (int32_t s = 0; s < crew->pipeline.stages; s++)
@@ -309,6 +324,16 @@ enum tp_status tp_trainer_epoch(struct tp_trainer *trainer, struct tp_epoch_resu
 	enum tp_status stored = tp_trainer_records_end(&trainer->records, crew, trainer->info.rss_before_bytes, result);
 	if (status == TP_OK)
 		status = stored == TP_OK ? conclude(trainer, result) : stored;
+	return status;
+}
+
+enum tp_status tp_trainer_epoch(struct tp_trainer *trainer, struct tp_epoch_result *result)
+{
+	TP_CHECK(!trainer->failed); /* a pipeline that stopped half-way cannot go on */
+	tp_nvtx_init();
+	tp_nvtx_push(TP_NVTX_EPOCH, epoch_payload(&trainer->crew));
+	enum tp_status status = run_epoch(trainer, result);
+	tp_nvtx_pop();
 	trainer->failed = status != TP_OK;
 	return status;
 }

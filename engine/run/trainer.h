@@ -19,6 +19,7 @@ struct tp_trainer;
 struct tp_run_control {
 	_Atomic bool stop;          /* set by a signal handler or another thread: end cleanly, TP_ERR_INTERRUPTED */
 	_Atomic int64_t minis_done; /* mini-batches whose update is applied at stage 0, over the run */
+	_Atomic int64_t run_id; /* the database's number of the run; 0: epochs that are not stored, as in a warm-up */
 };
 
 /* One stage as planned; for reports and the database. */

@@ -4,6 +4,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/run/worker_compute.h"
+#include "engine/run/worker_nvtx.h"
 #include "engine/run/worker_records.h"
 
 static int64_t run_clock(const struct tp_crew *crew)
@@ -57,22 +58,24 @@ static bool takes_message(const struct tp_worker *worker, const struct tp_action
 }
 
 static void take_message(struct tp_worker *worker, const struct tp_action *action, struct tp_activation_slot *slot,
-                         int64_t start_ns)
+                         const struct tp_op_times *times)
 {
 	struct tp_channel *channel = action->kind == TP_OP_F ? &worker->activations : &worker->gradients;
+	tp_worker_push_range(worker, TP_NVTX_RECV, action, times->begun.read);
 	const struct tp_message *message = tp_channel_peek(channel);
 	TP_CHECK(message && message->mini == action->mini && message->micro == action->micro);
 	if (action->kind == TP_OP_F) {
 		slot->input = message->activation;
 		slot->input_gradient = message->gradient;
 	}
-	tp_worker_record_message(worker, message, start_ns);
+	tp_worker_record_message(worker, message, times->start_ns);
 	tp_channel_pop(channel);
+	tp_nvtx_pop();
 }
 
 /* The result of an operation, to whom it concerns. */
 static void send(struct tp_worker *worker, const struct tp_action *action, struct tp_activation_slot *slot,
-                 int64_t ready_ns)
+                 const struct tp_op_times *times)
 {
 	struct tp_worker *workers = worker->crew->workers;
 	struct tp_channel *channel = NULL;
@@ -81,9 +84,9 @@ static void send(struct tp_worker *worker, const struct tp_action *action, struc
 	        .micro = action->micro,
 	        /* A pointer is handed over: ready, sent and there at one moment. An emulated link sees to it otherwise.
 	         */
-	        .ready_ns = ready_ns,
-	        .sent_ns = ready_ns,
-	        .arrived_ns = ready_ns,
+	        .ready_ns = times->end_ns,
+	        .sent_ns = times->end_ns,
+	        .arrived_ns = times->end_ns,
 	};
 	if (action->kind == TP_OP_F && !tp_worker_is_last(worker)) {
 		channel = &workers[worker->index + 1].activations;
@@ -95,8 +98,10 @@ static void send(struct tp_worker *worker, const struct tp_action *action, struc
 	if (!channel)
 		return;
 	message.bytes = tp_worker_message_bytes(worker, action);
+	tp_worker_push_range(worker, TP_NVTX_SEND, action, times->begun.read);
 	/* A channel is as long as the in-flight limit allows messages to wait in it. */
 	TP_CHECK(tp_channel_send(channel, &message) == TP_SEND_DONE);
+	tp_nvtx_pop();
 }
 
 /* --- one operation ----------------------------------------------------------------------------------------------- */
@@ -161,13 +166,15 @@ static void update(struct tp_worker *worker, const struct tp_action *action, con
 	if (worker->index == 0)
 		commit(worker);
 	struct tp_update_step step = tp_ledger_update(ledger, action->mini);
+	const struct tp_action as_update = {.kind = TP_OP_U, .micro = TP_WHOLE, .mini = action->mini};
 	times.begun = (struct tp_begun){live, step.base, step.base};
+	tp_worker_push_range(worker, TP_NVTX_U, &as_update, step.base);
 	tp_worker_record_versions(worker, times.start_ns);
 	tp_worker_update(worker, &step);
 	slow_down(worker, times.start_ns);
 	times.end_ns = run_clock(worker->crew);
+	tp_nvtx_pop();
 	times.in_place = step.in_place;
-	const struct tp_action as_update = {.kind = TP_OP_U, .micro = TP_WHOLE, .mini = action->mini};
 	tp_worker_record_op(worker, &as_update, &times);
 }
 
@@ -180,18 +187,21 @@ static enum tp_status run_operation(struct tp_worker *worker, const struct tp_ac
 		times.held_until_ns = times.start_ns;
 	worker->held = false;
 	begin(worker, action, &times);
+	tp_worker_push_range(worker, (enum tp_nvtx_range)action->kind, action, times.begun.read);
 
 	struct tp_activation_slot *slot = tp_worker_slot(worker, action);
 	if (takes_message(worker, action))
-		take_message(worker, action, slot, times.start_ns);
-	TP_TRY(tp_worker_compute(worker, slot, action, times.begun.read));
+		take_message(worker, action, slot, &times);
+	enum tp_status computed = tp_worker_compute(worker, slot, action, times.begun.read);
 	slow_down(worker, times.start_ns);
 	times.end_ns = run_clock(crew);
+	tp_nvtx_pop();
+	TP_TRY(computed);
 
 	if (backward)
 		tp_worker_record_reads(worker, action);
 	bool updates = tp_station_end(&worker->station, action);
-	send(worker, action, slot, times.end_ns);
+	send(worker, action, slot, &times);
 	tp_worker_record_versions(worker, times.end_ns);
 	tp_worker_leave_slot(worker, action);
 	tp_worker_record_op(worker, action, &times);

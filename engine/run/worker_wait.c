@@ -1,7 +1,7 @@
 #include <stdio.h>
 
 #include "engine/base/clock.h"
-#include "engine/run/worker.h"
+#include "engine/run/worker_nvtx.h"
 
 /* A waiting stage looks up this often, to see that the run was stopped or its time is over. */
 #define LOOK_UP_NS (TP_NS_PER_S / 10)
@@ -39,7 +39,7 @@ static enum tp_status time_is_over(const struct tp_worker *worker)
 	        (long long)progress->backward.done, (long long)progress->minis);
 }
 
-enum tp_status tp_worker_wait(struct tp_worker *worker, tp_worker_ready *ready, void *context)
+static enum tp_status wait_until(struct tp_worker *worker, tp_worker_ready *ready, void *context)
 {
 	int64_t deadline = 0;
 	for (;;) {
@@ -55,4 +55,15 @@ enum tp_status tp_worker_wait(struct tp_worker *worker, tp_worker_ready *ready, 
 		int64_t look_up = now + LOOK_UP_NS;
 		(void)tp_waiter_wait(&worker->waiter, count, look_up < deadline ? look_up : deadline);
 	}
+}
+
+enum tp_status tp_worker_wait(struct tp_worker *worker, tp_worker_ready *ready, void *context)
+{
+	TP_TRY(check_stop(worker->crew));
+	if (ready(worker, context))
+		return TP_OK;
+	tp_worker_push_wait(worker);
+	enum tp_status status = wait_until(worker, ready, context);
+	tp_nvtx_pop();
+	return status;
 }
