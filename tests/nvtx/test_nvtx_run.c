@@ -171,6 +171,16 @@ static void static_order_says_the_plans_versions(void **state)
 	sqlite3_close(table);
 }
 
+/* One stage has everything at its first look, always. */
+static void who_is_ready_at_once_does_not_wait(void **state)
+{
+	(void)state;
+	sqlite3 *table = run_recorded("run sequential --epochs 1 --warm-up 0 --evaluate off" SMALL);
+	expect_operations(table);
+	expect_number(table, "SELECT count(*) FROM pushed WHERE name IN ('WAIT', 'SEND', 'RECV')", 0);
+	sqlite3_close(table);
+}
+
 static void warm_up_is_run_0_and_not_measured(void **state)
 {
 	(void)state;
@@ -235,6 +245,7 @@ int main(int argc, char **argv)
 	        cmocka_unit_test(ranges_are_the_rows_of_the_run),
 	        cmocka_unit_test(split_backwards_have_names_of_their_own),
 	        cmocka_unit_test(static_order_says_the_plans_versions),
+	        cmocka_unit_test(who_is_ready_at_once_does_not_wait),
 	        cmocka_unit_test(warm_up_is_run_0_and_not_measured),
 	        cmocka_unit_test(each_run_of_a_comparison_has_its_number),
 	        cmocka_unit_test(modelled_time_has_epochs_only),
