@@ -70,7 +70,8 @@ static void add_line(sqlite3 *table, struct stacks *stacks, int64_t place, const
 		add_pop(table, stacks, place, line);
 	} else if (strcmp(word, "category") == 0 ? sscanf(line, "%*s %u %63s", &number, text) == 2
 	                                         : sscanf(line, "%*s %63s", text) == 1) {
-		(void)snprintf(sql, sizeof sql, "INSERT INTO registered VALUES ('%s', '%s', %u)", word, text, number);
+		(void)snprintf(sql, sizeof sql, "INSERT INTO told VALUES (%" PRId64 ", '%s', '%s', %u)", place, word,
+		               text, number);
 		execute(table, sql);
 	} else {
 		fail_msg("not a line of the recorder: %s", line);
@@ -86,7 +87,7 @@ sqlite3 *event_table_new(const char *log_path, const char *db_path)
 	assert_int_equal(sqlite3_open(":memory:", &table), SQLITE_OK);
 	execute(table,
 	        "CREATE TABLE pushed (place INTEGER PRIMARY KEY, parent, pop_place, thread, name, category, colour, "
-	        "run, stage, micro_batch, mini_batch, version); CREATE TABLE registered (word, text, number)");
+	        "run, stage, micro_batch, mini_batch, version); CREATE TABLE told (place, word, text, number)");
 	FILE *file = fopen(log_path, "r");
 	if (!file)
 		fail_msg("%s: nothing was recorded", log_path);

@@ -8,8 +8,9 @@
 
 /* Table `pushed`, a row for each push: place, parent (the place of the range around it; NULL: none), pop_place (NULL:
  * never popped), thread, name, category, colour, run, stage, micro_batch, mini_batch, version. Columns of a payload are
- * NULL where it is missing. Table `registered`: word (domain, string, category), text, number of a category. Refuses a
- * pop without a push, and a depth that the ranges before it do not give. The run's database is attached as `db`. */
+ * NULL where it is missing. Table `told`: place, word (domain, string, category; cuda, by the stub), text, number of a
+ * category. Refuses a pop without a push, and a depth that the ranges before it do not give. The run's database is
+ * attached as `db`. */
 sqlite3 *event_table_new(const char *log_path, const char *db_path);
 
 /* First column of the first row. */

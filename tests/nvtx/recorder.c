@@ -1,6 +1,6 @@
 /* A tool in the sense of NVTX that writes what it is told to a text file, one event per line, with its own thread
- * numbers. Loaded through NVTX_INJECTION64_PATH, or linked into a test. The file is named by TPBENCH_NVTX_LOG and
- * started anew.
+ * numbers. Loaded through NVTX_INJECTION64_PATH, or linked into a test. The file is named by TPBENCH_NVTX_LOG; what is
+ * there already is kept.
  *
  *	domain NAME
  *	string TEXT
@@ -46,7 +46,7 @@ static void begin_line(void)
 		thread = ++thread_count;
 	const char *path = getenv("TPBENCH_NVTX_LOG");
 	if (!log_file && path)
-		log_file = fopen(path, "w");
+		log_file = fopen(path, "a");
 	if (!log_file) {
 		(void)fprintf(stderr, "recorder: TPBENCH_NVTX_LOG: no file, or it cannot be written\n");
 		abort();

@@ -1,5 +1,5 @@
 /* Whole runs of the program under the recorder: every range against the row of the database that it stands for.
- * argv[1] is the built tpbench, argv[2] the recorder. */
+ * argv[1] is the built tpbench, argv[2] the recorder, argv[3] the folder of the stub of CUDA's runtime. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -109,12 +109,12 @@ static void expect_epochs(sqlite3 *table, bool measured)
 
 static void expect_names(sqlite3 *table)
 {
-	expect_number(table, "SELECT count(*) FROM registered WHERE word = 'domain'", 1);
-	expect_number(table, "SELECT count(*) FROM registered WHERE word = 'domain' AND text = 'tpbench'", 1);
-	event_table_expect_same(table, "SELECT text, number FROM registered WHERE word = 'category'",
+	expect_number(table, "SELECT count(*) FROM told WHERE word = 'domain'", 1);
+	expect_number(table, "SELECT count(*) FROM told WHERE word = 'domain' AND text = 'tpbench'", 1);
+	event_table_expect_same(table, "SELECT text, number FROM told WHERE word = 'category'",
 	                        "SELECT column1, column2 FROM (VALUES ('F', 1), ('B', 2), ('U', 3), ('SEND', 4), "
 	                        "('RECV', 5), ('WAIT', 6), ('EPOCH', 7))");
-	event_table_expect_same(table, "SELECT text FROM registered WHERE word = 'string'",
+	event_table_expect_same(table, "SELECT text FROM told WHERE word = 'string'",
 	                        "SELECT column1 FROM (VALUES ('F'), ('B'), ('U'), ('BX'), ('BW'), ('SEND'), ('RECV'), "
 	                        "('WAIT'), ('epoch'), ('measure'))");
 	/* Each name has one category, and each category one colour that no other has. */
@@ -212,7 +212,20 @@ static void modelled_time_has_epochs_only(void **state)
 	sqlite3_close(table);
 }
 
-/* A tool that is not there is no reason to fail, and says nothing. */
+/* CUDA's profiler is started right before the window and stopped right after it; that it fails does not matter. */
+static void cuda_is_told_of_the_window(void **state)
+{
+	(void)state;
+	sqlite3 *table = run_recorded("run timeprest --stages 2 --epochs 2 --warm-up 1" SMALL);
+	event_table_expect_same(table, "SELECT place FROM told WHERE word = 'cuda' AND text = 'start'",
+	                        "SELECT place - 1 FROM pushed WHERE name = 'measure'");
+	event_table_expect_same(table, "SELECT place FROM told WHERE word = 'cuda' AND text = 'stop'",
+	                        "SELECT pop_place + 1 FROM pushed WHERE name = 'measure'");
+	sqlite3_close(table);
+}
+
+/* A tool that is not there is no reason to fail, and says nothing; nor is CUDA loaded then, whose stub would begin the
+ * log. */
 static void a_missing_tool_does_not_matter(void **state)
 {
 	(void)state;
@@ -226,10 +239,19 @@ static void a_missing_tool_does_not_matter(void **state)
 	assert_int_not_equal(access(LOG, F_OK), 0);
 }
 
+static void put_first_in_library_path(const char *folder)
+{
+	const char *before = getenv("LD_LIBRARY_PATH");
+	char path[4096];
+	(void)snprintf(path, sizeof path, "%s%s%s", folder, before ? ":" : "", before ? before : "");
+	if (setenv("LD_LIBRARY_PATH", path, 1) != 0)
+		abort();
+}
+
 int main(int argc, char **argv)
 {
-	if (argc != 3) {
-		fprintf(stderr, "usage: %s TPBENCH RECORDER\n", argv[0]);
+	if (argc != 4) {
+		fprintf(stderr, "usage: %s TPBENCH RECORDER STUB_FOLDER\n", argv[0]);
 		return 2;
 	}
 	if (!TPBENCH_NVTX) {
@@ -241,6 +263,7 @@ int main(int argc, char **argv)
 		perror(argv[2]);
 		return 1;
 	}
+	put_first_in_library_path(argv[3]);
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(ranges_are_the_rows_of_the_run),
 	        cmocka_unit_test(split_backwards_have_names_of_their_own),
@@ -249,6 +272,7 @@ int main(int argc, char **argv)
 	        cmocka_unit_test(warm_up_is_run_0_and_not_measured),
 	        cmocka_unit_test(each_run_of_a_comparison_has_its_number),
 	        cmocka_unit_test(modelled_time_has_epochs_only),
+	        cmocka_unit_test(cuda_is_told_of_the_window),
 	        cmocka_unit_test(a_missing_tool_does_not_matter),
 	};
 	cli_enter_folder(argv[1]);
