@@ -11,10 +11,12 @@ enum tp_status tp_profile_cost_check(const struct tp_options *options)
 	if (config->profile == TP_PROFILE_OFF)
 		return tp_fail(TP_ERR_INPUT, "--profile-cost: expected --profile ops or kernels, found off");
 	if (config->clock == TP_CLOCK_VIRTUAL)
-		return tp_fail(TP_ERR_INPUT, "--profile-cost: expected --clock real, found virtual, whose time recording "
-		                             "does not change");
+		return tp_fail(TP_ERR_INPUT,
+		               "--profile-cost: expected --clock real, found virtual, whose time recording "
+		               "does not change");
 	if (config->epochs % 2 != 0)
-		return tp_fail(TP_ERR_INPUT, "--profile-cost: expected an even number of --epochs, such as 10, found %d",
+		return tp_fail(TP_ERR_INPUT,
+		               "--profile-cost: expected an even number of --epochs, such as 10, found %d",
 		               config->epochs);
 	return TP_OK;
 }

@@ -1,4 +1,4 @@
-/* --profile-cost: epochs are recorded and not in turn, in pairs, and what recording cost is the ratio of their times. */
+/* --profile-cost: epochs are recorded and not in turn, in pairs; what recording cost is the ratio of their times. */
 #ifndef TP_CLI_PROFILE_COST_H
 #define TP_CLI_PROFILE_COST_H
 

@@ -120,6 +120,40 @@ static enum tp_status take_axes(struct tp_store *store, int64_t run_id, struct t
 	return TP_OK;
 }
 
+/* When the runs of a schedule had learnt what was wanted: one of the targets. */
+static enum tp_status read_target(struct tp_store *store, struct tp_report_schedule *schedule, int which)
+{
+	static const char *const names[TP_REPORT_TARGETS] = {"target-top1", "target-loss"};
+	static const char sql[] =
+	        "SELECT target_value, reached_epoch, reached_s FROM time_to_target WHERE run_id = ? AND target = ?";
+	struct tp_report_target *target = &schedule->targets[which];
+	sqlite3_stmt *statement;
+	if (sqlite3_prepare_v2(tp_store_connection(store), sql, -1, &statement, NULL) != SQLITE_OK)
+		return query_failed(store);
+	double *epochs = tp_alloc_array(2 * (size_t)schedule->run_count, sizeof *epochs);
+	double *seconds = epochs + schedule->run_count;
+	for (int32_t r = 0; epochs && r < schedule->run_count; r++) {
+		(void)sqlite3_reset(statement);
+		(void)sqlite3_bind_int64(statement, 1, schedule->runs[r].run_id);
+		(void)sqlite3_bind_text(statement, 2, names[which], -1, SQLITE_STATIC);
+		if (sqlite3_step(statement) != SQLITE_ROW)
+			continue;
+		target->runs++;
+		target->wanted = sqlite3_column_double(statement, 0);
+		if (sqlite3_column_type(statement, 1) == SQLITE_NULL)
+			continue;
+		epochs[target->reached] = sqlite3_column_double(statement, 1);
+		seconds[target->reached++] = sqlite3_column_double(statement, 2);
+	}
+	(void)sqlite3_finalize(statement);
+	if (!epochs)
+		return TP_ERR_NOMEM;
+	target->epochs = tp_statistics_of(epochs, target->reached).median;
+	target->seconds = tp_statistics_of(seconds, target->reached).median;
+	tp_free(epochs);
+	return TP_OK;
+}
+
 /* What recording cost the runs of a schedule. */
 static enum tp_status read_cost(struct tp_store *store, struct tp_report_schedule *schedule)
 {
@@ -365,6 +399,8 @@ static enum tp_status read_all(struct tp_store *store, const char *database_path
 	for (int32_t i = 0; i < report->schedule_count; i++) {
 		TP_TRY(summarize(&report->schedules[i]));
 		TP_TRY(read_cost(store, &report->schedules[i]));
+		for (int which = 0; which < TP_REPORT_TARGETS; which++)
+			TP_TRY(read_target(store, &report->schedules[i], which));
 	}
 	if (report->run_total == 0)
 		return TP_OK;

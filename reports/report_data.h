@@ -29,6 +29,8 @@ struct tp_report_run {
 	struct tp_report_epoch *epochs;
 };
 
+enum { TP_REPORT_TOP1, TP_REPORT_LOSS, TP_REPORT_TARGETS };
+
 /* All runs of one schedule. */
 struct tp_report_schedule {
 	char name[64];
@@ -54,6 +56,12 @@ struct tp_report_schedule {
 	int64_t *stage_peak_bytes;   /* per stage */
 	int64_t peak_total_bytes;
 	int32_t fullest_stage;
+	/* --target-top1 and --target-loss: of the runs that had one, how many reached it, and medians over those. */
+	struct tp_report_target {
+		double wanted; /* 0: none */
+		int32_t runs, reached;
+		double epochs, seconds;
+	} targets[TP_REPORT_TARGETS];
 	/* --profile-cost: pairs of epochs of all runs, and over the runs the median of the ratio and its ends. */
 	int64_t cost_pairs;
 	char cost_level[16];

@@ -114,6 +114,30 @@ static void write_learning(const struct tp_report *report, struct tp_text *out)
 	}
 }
 
+/* When each schedule had learnt what was wanted; evaluations take no part in the seconds. */
+static void write_targets(const struct tp_report *report, struct tp_text *out)
+{
+	static const char *const names[TP_REPORT_TARGETS] = {"top-1 share", "test loss"};
+	for (int which = 0; which < TP_REPORT_TARGETS; which++) {
+		bool some = false;
+		for (int32_t i = 0; i < report->schedule_count; i++) {
+			const struct tp_report_schedule *s = &report->schedules[i];
+			const struct tp_report_target *target = &s->targets[which];
+			if (target->runs == 0)
+				continue;
+			if (!some)
+				tp_text_add(out, "\n%-15s %8s %8s %9s   (median to %s %g)\n", "to target", "reached",
+				            "epochs", "seconds", names[which], target->wanted);
+			some = true;
+			tp_text_add(out, "%-15s %4d of %d", s->name, target->reached, target->runs);
+			if (target->reached > 0)
+				tp_text_add(out, " %8.1f %9.2f\n", target->epochs, target->seconds);
+			else
+				tp_text_add(out, " %8s %9s\n", "-", "-");
+		}
+	}
+}
+
 /* Epochs recorded against epochs not recorded. */
 static void write_profile_cost(const struct tp_report *report, struct tp_text *out)
 {
@@ -185,6 +209,7 @@ void tp_report_write_compare(const struct tp_report *report, struct tp_text *out
 	write_waiting(report, out);
 	write_versions(report, out);
 	write_learning(report, out);
+	write_targets(report, out);
 	write_profile_cost(report, out);
 	write_footer(report, out);
 }
@@ -280,6 +305,7 @@ void tp_report_write_run(const struct tp_report *report, struct tp_text *out)
 		write_time(report, out);
 		write_waiting(report, out);
 		write_versions(report, out);
+		write_targets(report, out);
 		write_profile_cost(report, out);
 		write_footer(report, out);
 	}

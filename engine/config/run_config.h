@@ -51,8 +51,9 @@ struct tp_run_config {
 	char device[TP_CONFIG_NAME_BYTES];
 	char conv[16]; /* auto, direct, winograd */
 	bool pin;
-	int64_t timeout_ns; /* a stage that waits longer than this ends the run */
-	bool evaluate;      /* on the test samples after every epoch */
+	int64_t timeout_ns;              /* a stage that waits longer than this ends the run */
+	bool evaluate;                   /* on the test samples after every epoch */
+	double target_top1, target_loss; /* what counts as learnt, of the test samples; 0: none */
 	/* start and end */
 	uint64_t seed;
 	char load_weights[TP_CONFIG_PATH_BYTES]; /* "" for none */

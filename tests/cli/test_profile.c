@@ -236,6 +236,58 @@ static void profiling_off_records_nothing(void **state)
 	assert_int_equal(query("SELECT count(*) FROM run_check WHERE passed"), 2); /* what needs no records */
 }
 
+/* Recorded epochs beside others, in pairs that begin with either in turn. */
+static void what_profiling_costs_is_stored(void **state)
+{
+	(void)state;
+	const char *arguments = "--compare gpipe,timeprest --stages 2 --synthetic-train 72 --epochs 6 --repeats 2 "
+	                        "--profile-cost " SMALL;
+	struct cli_result result = cli_run(arguments);
+	cli_expect_exit(&result, arguments, 0);
+	cli_expect_part(result.out, "cost of profile");
+	cli_release(&result);
+	assert_int_equal(query("SELECT count(*) FROM profile_cost WHERE pair_count = 3 AND profile_level = 'ops'"), 4);
+	assert_int_equal(
+	        query("SELECT count(*) FROM profile_cost WHERE cost_ratio BETWEEN cost_min_ratio AND cost_max_ratio "
+	              "AND cost_min_ratio > 0"),
+	        4);
+	assert_int_equal(query("SELECT count(*) FROM epoch WHERE (profile_level = 'ops') <> (epoch IN (1, 4, 5))"), 0);
+	assert_int_equal(query("SELECT count(*) FROM operation WHERE epoch NOT IN (1, 4, 5)"), 0);
+	/* The stored medians are those of the epochs: with three, the middle one. */
+	assert_int_equal(
+	        query("SELECT count(*) FROM profile_cost AS c WHERE profiled_median_ns <> (SELECT window_end_ns - "
+	              "window_start_ns FROM epoch AS e WHERE e.run_id = c.run_id AND profile_level = 'ops' ORDER BY "
+	              "window_end_ns - window_start_ns LIMIT 1 OFFSET 1)"),
+	        0);
+	assert_int_equal(query("SELECT count(*) FROM epoch_summary WHERE profile_level = 'off' AND idle_total_ratio IS "
+	                       "NOT NULL"),
+	                 0);
+	cli_expect_refusal("run --profile-cost --epochs 3 " SMALL, "--profile-cost", "even number");
+	cli_expect_refusal("run --profile-cost --epochs 2 --profile off " SMALL, "--profile-cost", "off");
+	cli_expect_refusal("run --profile-cost --epochs 2 --clock virtual --costs uniform:1ms,2ms " SMALL,
+	                   "--profile-cost", "--clock real");
+}
+
+static void targets_are_reported(void **state)
+{
+	(void)state;
+	const char *arguments =
+	        "run timeprest --stages 2 --synthetic-train 72 --epochs 3 --target-loss 1000 --target-top1 1 " SMALL;
+	struct cli_result result = cli_run(arguments);
+	cli_expect_exit(&result, arguments, 0);
+	cli_expect_part(result.out, "(median to test loss 1000)");
+	cli_expect_part(result.out, "1 of 1      1.0");
+	cli_expect_part(result.out, "0 of 1        -         -");
+	cli_release(&result);
+	assert_int_equal(query("SELECT reached_epoch FROM time_to_target WHERE target = 'target-loss'"), 1);
+	assert_int_equal(
+	        query("SELECT count(*) FROM time_to_target WHERE target = 'target-top1' AND reached_epoch IS NULL"), 1);
+	assert_int_equal(
+	        query("SELECT abs(reached_s * 1e9 - (window_end_ns - window_start_ns)) < 1 FROM time_to_target JOIN "
+	              "epoch USING (run_id) WHERE epoch = 1 AND target = 'target-loss'"),
+	        1);
+}
+
 int main(int argc, char **argv)
 {
 	assert_true(argc == 2);
@@ -247,6 +299,8 @@ int main(int argc, char **argv)
 	        cmocka_unit_test_setup(a_thread_empties_short_rings, begin),
 	        cmocka_unit_test_setup(lost_records_void_the_figures, begin),
 	        cmocka_unit_test_setup(profiling_off_records_nothing, begin),
+	        cmocka_unit_test_setup(what_profiling_costs_is_stored, begin),
+	        cmocka_unit_test_setup(targets_are_reported, begin),
 	};
 	cli_enter_folder(argv[1]);
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
