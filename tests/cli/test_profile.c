@@ -1,11 +1,13 @@
 /* What a run leaves behind in its database: ledgers that close, whatever the schedule, and records that are the same
  * however they got there. argv[1] is the built tpbench. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 #include <sqlite3.h>
@@ -206,6 +208,54 @@ static void a_thread_empties_short_rings(void **state)
 	expect_no_contradiction(1);
 }
 
+static void sleep_ms(long ms)
+{
+	(void)nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
+}
+
+/* Stored while it runs, a run that is killed keeps the records that were on their way; the next writer says how it
+ * ended. Meanwhile others read. */
+static void a_killed_run_keeps_its_records(void **state)
+{
+	(void)state;
+	pid_t child = cli_start(
+	        "run timeprest --stages 2 --synthetic-train 600000 --profile-buffer 64KiB --evaluate off " SMALL
+	        " --hidden 32");
+	int patience = 600;
+	while (query("SELECT count(*) FROM operation") < 1 && patience-- > 0)
+		sleep_ms(100);
+	assert_true(patience > 0);
+	assert_int_equal(query("SELECT count(*) FROM run_state WHERE state = 'running'"), 1);
+	assert_int_equal(kill(child, SIGKILL), 0);
+	struct cli_result result = cli_finish(child);
+	cli_release(&result);
+	expect_well("run gpipe --stages 2 --synthetic-train 12 " SMALL);
+	assert_int_equal(query("SELECT count(*) FROM run_state WHERE run_id = 1 AND state = 'interrupted'"), 1);
+	assert_int_equal(query("SELECT count(*) FROM epoch WHERE run_id = 1"), 0);
+	assert_true(query("SELECT count(*) FROM operation WHERE run_id = 1") > 0);
+	assert_int_equal(query("SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
+	assert_int_equal(query("SELECT count(*) FROM pragma_foreign_key_check"), 0);
+	assert_int_equal(query("SELECT valid FROM run_state WHERE run_id = 2"), 1);
+}
+
+/* Both store while they run: they wait for each other and do not fail. */
+static void two_runs_share_a_file(void **state)
+{
+	(void)state;
+	static const char arguments[] =
+	        "run timeprest --stages 2 --synthetic-train 1800 --epochs 2 --profile-buffer 64KiB "
+	        "--clock virtual --costs uniform:1ms,2ms " SMALL;
+	pid_t children[2] = {cli_start(arguments), cli_start(arguments)};
+	for (int i = 0; i < 2; i++) {
+		struct cli_result result = cli_finish(children[i]);
+		cli_expect_exit(&result, arguments, 0);
+		cli_release(&result);
+	}
+	expect_no_contradiction(2);
+	assert_int_equal(query("SELECT count(DISTINCT n) FROM (SELECT count(*) AS n FROM operation GROUP BY run_id)"),
+	                 1);
+}
+
 /* Records that are lost are counted, the figures that need them are not there, and the run is invalid. */
 static void lost_records_void_the_figures(void **state)
 {
@@ -297,6 +347,8 @@ int main(int argc, char **argv)
 	        cmocka_unit_test_setup(ledgers_close_along_the_axes, begin),
 	        cmocka_unit_test_setup(a_short_buffer_changes_nothing, begin),
 	        cmocka_unit_test_setup(a_thread_empties_short_rings, begin),
+	        cmocka_unit_test_setup(a_killed_run_keeps_its_records, begin),
+	        cmocka_unit_test_setup(two_runs_share_a_file, begin),
 	        cmocka_unit_test_setup(lost_records_void_the_figures, begin),
 	        cmocka_unit_test_setup(profiling_off_records_nothing, begin),
 	        cmocka_unit_test_setup(what_profiling_costs_is_stored, begin),
