@@ -83,6 +83,14 @@ const struct tp_command tp_commands[] = {
                  "estimate of the mean (W b + (W-1) c) / P.",
          .takes = TP_FOR_THEORY,
          .run = tp_command_theory},
+        {.name = "trace",
+         .summary = "write a stored run as a timeline for Perfetto, Chrome or Nsight Systems",
+         .usage = "[OPTION]...",
+         .description = "Operations, messages, waits and kernels as slices, an arrow from each send to where it was "
+                        "received, and counters of memory, mini-batches in flight and version lag. A run without "
+                        "records of operations is refused. An existing file is replaced when the new one is complete.",
+         .takes = TP_FOR_TRACE,
+         .run = tp_command_trace},
         {.name = "models",
          .summary = "list the models: blocks, parameters, operations",
          .usage = "",

@@ -36,6 +36,7 @@ enum tp_status tp_command_sweep(const struct tp_arguments *arguments);
 enum tp_status tp_command_simulate(const struct tp_arguments *arguments);
 enum tp_status tp_command_verify(const struct tp_arguments *arguments);
 enum tp_status tp_command_theory(const struct tp_arguments *arguments);
+enum tp_status tp_command_trace(const struct tp_arguments *arguments);
 enum tp_status tp_command_plan(const struct tp_arguments *arguments);
 enum tp_status tp_command_models(const struct tp_arguments *arguments);
 enum tp_status tp_command_doctor(const struct tp_arguments *arguments);

@@ -18,6 +18,7 @@ static const char *const clocks[] = {"real", "virtual", NULL};
 static const char *const profiles[] = {"off", "ops", "kernels", NULL};
 static const char *const formats[] = {"table", "grid", "json", NULL};
 static const char *const theory_formats[] = {"table", "csv", NULL};
+static const char *const trace_formats[] = {"perfetto", "chrome", "nvtxt", NULL};
 static const char *const convolutions[] = {"auto", "direct", "winograd", NULL};
 
 /* One row, a few lines: laid out by hand. */
@@ -219,6 +220,21 @@ const struct tp_option tp_option_table[] = {
 	{.name = "save-costs", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS,
 	 .commands = TP_FOR_PLAN | TP_FOR_SIMULATE, FIELD(save_costs), .default_note = "none", .metavar = "FILE",
 	 .help = "write the costs there, to be read again by --costs"},
+
+	/* of a stored run */
+	{.name = "db", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS, .commands = TP_FOR_TRACE, FIELD(db),
+	 .default_text = "tpbench.db", .metavar = "FILE", .help = "SQLite database that holds the run"},
+	{.name = "run", .type = TP_OPTION_INT, .group = TP_GROUP_RESULTS, .commands = TP_FOR_TRACE, FIELD(run_id),
+	 .default_note = "the latest", .min = 1, .max = 9007199254740992.0, .metavar = "ID",
+	 .help = "which run of the database"},
+	{.name = "epoch", .type = TP_OPTION_INT, .group = TP_GROUP_RESULTS, .commands = TP_FOR_TRACE, FIELD(epoch),
+	 .default_note = "all", .min = 1, .max = 100000, .metavar = "NUMBER", .help = "only this epoch"},
+	{.name = "format", .type = TP_OPTION_WORD, .group = TP_GROUP_RESULTS, .commands = TP_FOR_TRACE,
+	 FIELD(trace_format), .default_text = "perfetto", .choices = trace_formats,
+	 .help = "for ui.perfetto.dev, for chrome://tracing, or for Nsight Systems' ImportNvtxt"},
+	{.name = "out", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS, .commands = TP_FOR_TRACE, FIELD(out),
+	 .default_note = "run-ID with the format's ending", .metavar = "FILE",
+	 .help = "where to write it, - for standard output"},
 
 	/* what a sweep varies: a list each, integers also ranges */
 #define VARIED(option, member, values)                                                                                 \

@@ -39,7 +39,11 @@ struct tp_options {
 	bool profile_cost;                     /* of compare and run */
 	char message[32];                      /* bytes of a micro-batch between stages; "" for the model's */
 	char save_costs[TP_CONFIG_PATH_BYTES];
-	bool stages_given; /* --stages was on the command line */
+	uint64_t run_id;                /* of a stored run; 0: the latest */
+	int32_t epoch;                  /* of a stored run; 0: all */
+	char trace_format[16];          /* of trace */
+	char out[TP_CONFIG_PATH_BYTES]; /* of trace; "" for a name from the run */
+	bool stages_given;              /* --stages was on the command line */
 };
 
 enum tp_option_type {
@@ -62,6 +66,7 @@ enum tp_option_type {
 #define TP_FOR_VERIFY 16U
 #define TP_FOR_THEORY 32U
 #define TP_FOR_SWEEP 64U
+#define TP_FOR_TRACE 128U
 
 enum tp_option_group {
 	TP_GROUP_TRAINING,
