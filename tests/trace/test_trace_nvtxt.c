@@ -138,6 +138,12 @@ static void split_backwards_and_a_virtual_clock(void **state)
 	check_export("split.db", &(struct fixture){.split = true, .clock = "virtual"}, 0);
 }
 
+static void forwards_of_whole_mini_batches(void **state)
+{
+	(void)state;
+	check_export("forwards.db", &(struct fixture){.whole_forwards = true}, 0);
+}
+
 static void one_epoch_of_two(void **state)
 {
 	(void)state;
@@ -167,6 +173,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(whole_backwards),
 	        cmocka_unit_test(split_backwards_and_a_virtual_clock),
+	        cmocka_unit_test(forwards_of_whole_mini_batches),
 	        cmocka_unit_test(one_epoch_of_two),
 	        cmocka_unit_test(tables_without_rows),
 	        cmocka_unit_test(hostile_names_stay_on_their_line),

@@ -89,9 +89,10 @@ static void add_operation(struct rows *rows, const char *kind, int mini, int mic
 /* 5 samples a mini-batch: 3 and 2. */
 static void add_forwards(struct rows *rows, int mini)
 {
-	for (int micro = 0; micro < FIXTURE_MICROS; micro++) {
+	bool whole = rows->fixture->whole_forwards;
+	for (int micro = whole ? TP_WHOLE : 0; micro < (whole ? 0 : FIXTURE_MICROS); micro++) {
 		add_message(rows, rows->stage - 1, mini, micro);
-		add_operation(rows, "F", mini, micro, 3 - micro);
+		add_operation(rows, "F", mini, micro, whole ? 5 : 3 - micro);
 	}
 }
 

@@ -11,9 +11,10 @@ enum { FIXTURE_STAGES = 3, FIXTURE_MICROS = 2, FIXTURE_MINIS = 6, FIXTURE_EPOCHS
 #define HOSTILE_SQL "CAST(X'71225C010A09C3A9FFEDA080' AS TEXT)"
 
 struct fixture {
-	bool split;   /* backwards of micro-batches in two parts, instead of one of the whole mini-batch */
-	bool bare;    /* nothing in the tables that older schemas did not have */
-	bool hostile; /* names */
+	bool split;          /* backwards of micro-batches in two parts, instead of one of the whole mini-batch */
+	bool whole_forwards; /* forwards of whole mini-batches, too */
+	bool bare;           /* nothing in the tables that older schemas did not have */
+	bool hostile;        /* names */
 	const char *clock;
 };
 

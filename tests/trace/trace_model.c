@@ -216,7 +216,8 @@ void model_check_operations(const struct model *model, const char *database, int
 			         (long long)argument_of(event, "staleness", -1));
 	}
 	const char *names =
-	        "SELECT stage, CASE WHEN kind = 'F' THEN mini_batch || char(65 + micro_batch) WHEN micro_batch = "
+	        "SELECT stage, CASE WHEN kind = 'F' THEN mini_batch || char(65 + max(micro_batch, 0)) WHEN micro_batch "
+	        "= "
 	        "-1 THEN kind || ' ' || mini_batch ELSE kind || ' ' || mini_batch || char(97 + micro_batch) END, "
 	        "substr(kind, 1, 1), start_ns, end_ns FROM operation WHERE EPOCH";
 	const char *with =
@@ -306,9 +307,10 @@ void model_check_messages(const struct model *model, const char *database, int e
 		         (long long)event->start_ns, (long long)end->start_ns,
 		         (long long)argument_of(event, "bytes", -1));
 	}
-#define MESSAGE_NAME                                                                                                 \
-	"iif(kind = 'activation', mini_batch || char(65 + micro_batch), 'B ' || mini_batch || iif(micro_batch < 0, " \
-	"'', "                                                                                                       \
+#define MESSAGE_NAME                                                                                    \
+	"iif(kind = 'activation', mini_batch || char(65 + max(micro_batch, 0)), 'B ' || mini_batch || " \
+	"iif(micro_batch < 0, "                                                                         \
+	"'', "                                                                                          \
 	"char(97 + micro_batch)))"
 #define TAKEN "max(wanted_ns, arrived_ns)"
 	expect_lines(
@@ -440,6 +442,20 @@ void model_check_nesting(const struct model *model)
 	}
 }
 
+/* Rows come in the order of time over all stages; a message does when it was ready, before what else it says. */
+static void check_time(const struct model *model)
+{
+	int64_t now_ns = INT64_MIN;
+	for (int i = 0; i < model->event_count; i++) {
+		const struct model_event *event = &model->events[i];
+		if (on(model, event, "compute") || on(model, event, "wait") || on(model, event, "kernels") ||
+		    on(model, event, "memory") || strcmp(event->name, "queue") == 0) {
+			assert_true(event->start_ns >= now_ns);
+			now_ns = event->start_ns;
+		}
+	}
+}
+
 /* Computing stands above messages, those above waits, and counters below; all of a stage have places of their own. */
 void model_check_order(const struct model *model)
 {
@@ -473,6 +489,7 @@ void model_check(const struct model *model, const char *database, int epoch)
 	model_check_messages(model, database, epoch);
 	model_check_epochs(model, database, epoch);
 	model_check_nesting(model);
+	check_time(model);
 	if (model->has_counters)
 		model_check_counters(model, database, epoch);
 }
