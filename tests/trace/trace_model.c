@@ -64,7 +64,7 @@ struct list {
 	int count;
 };
 
-static void add_line(struct list *list, const char *format, ...)
+TP_PRINTF(2, 3) static void add_line(struct list *list, const char *format, ...)
 {
 	char line[1024];
 	va_list arguments;
