@@ -177,7 +177,7 @@ static enum tp_status read_names(struct tp_trace *trace)
 	return status;
 }
 
-enum tp_status tp_trace_head_read(struct tp_trace *trace, const struct tp_trace_request *request)
+static enum tp_status read_head(struct tp_trace *trace, const struct tp_trace_request *request)
 {
 	int64_t stages;
 	TP_TRY(choose_run(trace, request));
@@ -249,7 +249,7 @@ enum tp_status tp_trace_head_write(struct tp_trace *trace)
 	return TP_OK;
 }
 
-void tp_trace_head_release(struct tp_trace *trace)
+static void release_head(struct tp_trace *trace)
 {
 	for (int32_t i = 0; i < trace->names.count; i++)
 		tp_free(trace->names.texts[i]);
@@ -309,7 +309,7 @@ static enum tp_status export_run(struct tp_trace *trace, const struct tp_trace_r
 	sqlite3 *db = tp_store_connection(trace->store);
 	if (sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
 		return tp_fail(TP_ERR_IO, "the database could not be read: %s", sqlite3_errmsg(db));
-	enum tp_status status = tp_trace_head_read(trace, request);
+	enum tp_status status = read_head(trace, request);
 	if (status == TP_OK)
 		status = write_trace(trace, request, result);
 	(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
@@ -328,7 +328,7 @@ enum tp_status tp_trace_export(struct tp_store *store, const struct tp_trace_req
 	enum tp_status status = find_writer(request->format, &trace->writer);
 	if (status == TP_OK)
 		status = export_run(trace, request, result);
-	tp_trace_head_release(trace);
+	release_head(trace);
 	tp_free(trace);
 	return status;
 }

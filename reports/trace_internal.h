@@ -194,11 +194,8 @@ struct tp_trace {
 /* The numbers of fixed names: idle causes first. */
 enum { TP_TRACE_NAME_IDLE_OTHER = 6, TP_TRACE_NAME_QUEUE, TP_TRACE_NAME_WANTED, TP_TRACE_FIXED_NAMES };
 
-/* Read what describes the run: names, stages. TP_ERR_INPUT as tp_trace_export(). */
-enum tp_status tp_trace_head_read(struct tp_trace *trace, const struct tp_trace_request *request);
-/* Declare the processes; then epochs are streamed. */
+/* Begin the output and declare the processes, once the reader knows when the trace starts. */
 enum tp_status tp_trace_head_write(struct tp_trace *trace);
-void tp_trace_head_release(struct tp_trace *trace);
 
 /* Stream all events of the epochs asked for. */
 enum tp_status tp_trace_read(struct tp_trace *trace);
