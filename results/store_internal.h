@@ -184,6 +184,9 @@ enum tp_status tp_store_measure_old(struct tp_store *store);
 /* Give an end to the runs whose process is gone; see store.h. */
 enum tp_status tp_store_end_abandoned(struct tp_store *store);
 
+/* The texts that make the schema of TP_STORE_SCHEMA_VERSION, NULL-ended. */
+extern const char *const tp_store_schema[];
+
 /* Bring the file to TP_STORE_SCHEMA_VERSION, from nothing or from an older version. One transaction. */
 enum tp_status tp_store_migrate(struct tp_store *store);
 

@@ -22,6 +22,8 @@ static const char *const migrations[TP_STORE_SCHEMA_VERSION][STEPS] = {
         {tp_migration_0003_set_aside, tp_schema, tp_migration_0003_take_over},
 };
 
+const char *const tp_store_schema[] = {tp_schema, NULL};
+
 static const char what[] = "write its schema";
 
 static enum tp_status read_versions(struct tp_store *store, int64_t *application_id, int64_t *version)

@@ -11,8 +11,8 @@
 #include "cli/commands.h"
 #include "tests/cli/harness.h"
 
-static const char *const command_names[] = {"compare", "run",   "sweep",  "plan",   "simulate", "verify",
-                                            "theory",  "trace", "models", "doctor", "help"};
+static const char *const command_names[] = {"compare", "run",   "sweep", "plan",   "simulate", "verify",
+                                            "theory",  "trace", "db",    "models", "doctor",   "help"};
 #define COMMAND_COUNT (sizeof command_names / sizeof *command_names)
 
 static void help_of_every_command(void **state)

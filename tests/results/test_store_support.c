@@ -208,7 +208,7 @@ static sqlite3 *outsider(const char *path, int flags)
 
 const char *sql_text(const char *path, const char *sql)
 {
-	static char text[65536];
+	static char text[1 << 18];
 	size_t used = 0;
 	sqlite3_stmt *rows;
 	sqlite3 *db = outsider(path, SQLITE_OPEN_READONLY);
