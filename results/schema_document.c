@@ -188,8 +188,8 @@ static enum tp_status add_objects(sqlite3 *db, const char *title, const char *co
 {
 	char query[160];
 	sqlite3_stmt *objects;
-	(void)snprintf(query, sizeof query, "SELECT name, sql, type = 'view' FROM sqlite_schema WHERE %s ORDER BY rowid",
-	               condition);
+	(void)snprintf(query, sizeof query,
+	               "SELECT name, sql, type = 'view' FROM sqlite_schema WHERE %s ORDER BY rowid", condition);
 	if (sqlite3_prepare_v2(db, query, -1, &objects, NULL) != SQLITE_OK)
 		return failed(db, NULL);
 	tp_text_add(text, "\n## %s\n", title);
@@ -214,21 +214,24 @@ static enum tp_status add_document(sqlite3 *db, struct tp_text *text)
 		if (sqlite3_exec(db, *part, NULL, NULL, NULL) != SQLITE_OK)
 			return failed(db, NULL);
 	}
-	tp_text_add(text,
-	            "# The database\n\n"
-	            "One SQLite file, WAL, `application_id` 0x%x (`TPBN`), `user_version` = schema version (%d). Tables "
-	            "are STRICT; rows\n"
-	            "are written once and never edited; units are in the column names. Stages count from 0, epochs and "
-	            "mini-batches from\n"
-	            "1, micro-batches from 0; -1 stands for all of it: stage -1 is the process, micro_batch -1 the whole "
-	            "mini-batch. All\n"
-	            "times of one run share its clock, which starts at 0.\n\n"
-	            "    sqlite3 -readonly -box tpbench.db 'SELECT * FROM compare'\n\n"
-	            "This page is what `tpbench db schema` prints: the comments of the definitions, which every database "
-	            "holds as well.\n",
-	            (unsigned)TP_STORE_APPLICATION_ID, TP_STORE_SCHEMA_VERSION);
+	tp_text_add(
+	        text,
+	        "# The database\n\n"
+	        "One SQLite file, WAL, `application_id` 0x%x (`TPBN`), `user_version` = schema version (%d). Tables "
+	        "are STRICT; rows\n"
+	        "are written once and never edited; units are in the column names. Stages count from 0, epochs and "
+	        "mini-batches from\n"
+	        "1, micro-batches from 0; -1 stands for all of it: stage -1 is the process, micro_batch -1 the whole "
+	        "mini-batch. All\n"
+	        "times of one run share its clock, which starts at 0.\n\n"
+	        "    sqlite3 -readonly -box tpbench.db 'SELECT * FROM compare'\n\n"
+	        "This page is what `tpbench db schema` prints: the comments of the definitions, which every database "
+	        "holds as well.\n",
+	        (unsigned)TP_STORE_APPLICATION_ID, TP_STORE_SCHEMA_VERSION);
 	TP_TRY(add_objects(db, "Tables", "type = 'table'", text));
-	return add_objects(db, "Views", "type = 'view'", text);
+	TP_TRY(add_objects(db, "Views", "type = 'view' AND name GLOB '[a-z]*'", text));
+	return add_objects(db, "Views for queries that Nsight Systems' export answers",
+	                   "type = 'view' AND name GLOB '[A-Z]*'", text);
 }
 
 enum tp_status tp_schema_document(struct tp_text *text)

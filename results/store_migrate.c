@@ -11,18 +11,19 @@
 #include "results/migration_0002_schedules.h"
 #include "results/migration_0003_set_aside.h"
 #include "results/migration_0003_take_over.h"
+#include "results/nsight_views.h"
 #include "results/schema.h"
 
 /* migrations[i] leads from version i to i + 1, from 0, which is nothing, to the newest at once. The last one makes what
  * schema.sql says and takes the rows over; when a version 4 comes, it keeps schema.sql as it is now for itself. */
-enum { STEPS = 3 };
+enum { STEPS = 4 };
 static const char *const migrations[TP_STORE_SCHEMA_VERSION][STEPS] = {
-        {tp_schema},
+        {tp_schema, tp_nsight_views},
         {tp_migration_0002_schedules},
-        {tp_migration_0003_set_aside, tp_schema, tp_migration_0003_take_over},
+        {tp_migration_0003_set_aside, tp_schema, tp_nsight_views, tp_migration_0003_take_over},
 };
 
-const char *const tp_store_schema[] = {tp_schema, NULL};
+const char *const tp_store_schema[] = {tp_schema, tp_nsight_views, NULL};
 
 static const char what[] = "write its schema";
 

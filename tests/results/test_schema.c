@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "ledger.h"
 #include "results/queries.h"
 #include "results/schema_document.h"
 #include "test_store_support.h"
@@ -52,24 +53,13 @@ static void test_identity(void **state)
 	assert_true(integer("SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND strict") >= 10);
 }
 
-static char *read_file(const char *name)
-{
-	FILE *file = fopen(name, "r");
-	assert_non_null(file);
-	char *text = calloc(1, 1 << 18);
-	assert_non_null(text);
-	assert_true(fread(text, 1, (1 << 18) - 1, file) > 0);
-	(void)fclose(file);
-	return text;
-}
-
 /* What the program would print is what the file says. */
 static void the_document_is_up_to_date(void **state)
 {
 	(void)state;
 	struct tp_text made = {0};
 	assert_int_equal(tp_schema_document(&made), TP_OK);
-	char *written = read_file(TPBENCH_SOURCE_DIR "/docs/schema.md");
+	char *written = read_source("docs/schema.md");
 	if (strcmp(written, tp_text_get(&made)) != 0) {
 		size_t same = 0, line = 1;
 		for (; written[same] && written[same] == made.data[same]; same++)
@@ -102,7 +92,7 @@ static const char *text_at(sqlite3_stmt *row, int column)
 static void the_document_is_complete(void **state)
 {
 	(void)state;
-	char *text = read_file(TPBENCH_SOURCE_DIR "/docs/schema.md");
+	char *text = read_source("docs/schema.md");
 	sqlite3_stmt *rows = columns_of_all();
 	int columns = 0;
 	for (; sqlite3_step(rows) == SQLITE_ROW; columns++) {
@@ -202,9 +192,9 @@ static void make_older(const char *file, int version)
 {
 	static const char *const scripts[] = {"0001_initial", "0002_schedules"};
 	for (int i = 0; i < version; i++) {
-		char name[512];
-		(void)snprintf(name, sizeof name, "%s/results/migrations/%s.sql", TPBENCH_SOURCE_DIR, scripts[i]);
-		char *sql = read_file(name);
+		char name[96];
+		(void)snprintf(name, sizeof name, "results/migrations/%s.sql", scripts[i]);
+		char *sql = read_source(name);
 		sql_execute(file, sql);
 		free(sql);
 	}
