@@ -26,14 +26,16 @@ static void ranges_are_summed_by_name(void **state)
 {
 	(void)state;
 	static const char sql[] =
-	        "WITH domains AS (SELECT domainId AS id, globalTid, text AS name FROM NVTX_EVENTS WHERE eventType = 75), "
+	        "WITH domains AS (SELECT domainId AS id, globalTid, text AS name FROM NVTX_EVENTS WHERE eventType = "
+	        "75), "
 	        "maxts AS (SELECT max(max(start), max(\"end\")) AS m FROM NVTX_EVENTS), "
 	        "nvtx AS (SELECT coalesce(ne.\"end\", (SELECT m FROM maxts)) - ne.start AS duration, "
 	        "  coalesce(d.name, '') || ':' || coalesce(sid.value, ne.text) AS tag, "
 	        "  CASE ne.eventType WHEN 59 THEN 'PushPop' WHEN 60 THEN 'StartEnd' END AS style "
 	        "  FROM NVTX_EVENTS AS ne LEFT OUTER JOIN domains AS d ON ne.domainId = d.id "
 	        "    AND (ne.globalTid & 0x0000FFFFFF000000) = (d.globalTid & 0x0000FFFFFF000000) "
-	        "  LEFT OUTER JOIN StringIds AS sid ON ne.textId = sid.id WHERE ne.eventType IN (59, 60) AND run_id = 4) "
+	        "  LEFT OUTER JOIN StringIds AS sid ON ne.textId = sid.id WHERE ne.eventType IN (59, 60) AND run_id = "
+	        "4) "
 	        "SELECT style, tag, count(*), sum(duration), avg(duration), min(duration), max(duration) FROM nvtx "
 	        "GROUP BY 1, 2 ORDER BY 1, 2";
 	assert_string_equal(sql_text(path, sql), "PushPop|tpbench:B|2|40|20.0|10|30;"
@@ -60,10 +62,10 @@ static void ranges_are_traced_by_thread(void **state)
 	        "35|45|B|1|2|fff28e2b|NULL|1000|8194;45|48|U|1|3|ff59a14f|NULL|1000|8194");
 	/* SEND on the sender's thread, RECV on the receiver's, WAIT with the mini-batch that was waited for. */
 	assert_string_equal(
-	        sql_text(path,
-	                 "SELECT value, start, \"end\", uint64Value, category, globalTid & 0x7FF, globalTid = endGlobalTid "
-	                 "FROM NVTX_EVENTS JOIN StringIds ON textId = id WHERE eventType = 60 AND run_id = 4 "
-	                 "ORDER BY category, start, \"end\""),
+	        sql_text(path, "SELECT value, start, \"end\", uint64Value, category, globalTid & 0x7FF, globalTid = "
+	                       "endGlobalTid "
+	                       "FROM NVTX_EVENTS JOIN StringIds ON textId = id WHERE eventType = 60 AND run_id = 4 "
+	                       "ORDER BY category, start, \"end\""),
 	        "SEND|10|11|1|4|1|1;SEND|20|20|1|4|1|1;SEND|45|46|1|4|2|1;"
 	        "RECV|11|15|1|5|2|1;RECV|20|24|1|5|2|1;RECV|46|50|1|5|1|1;"
 	        "WAIT|0|15|1|6|2|1;WAIT|20|45|1|6|1|1;WAIT|45|50|1|6|1|1;WAIT|48|85|NULL|6|2|1;"
@@ -81,7 +83,8 @@ static void rows_are_told_apart(void **state)
 	assert_string_equal(sql_text(path, "SELECT count(*), count(DISTINCT rowid), min(typeof(rowid)), min(rowid) > 0 "
 	                                   "FROM NVTX_EVENTS"),
 	                    "23|23|integer|1");
-	assert_string_equal(sql_text(path, "SELECT count(*), count(DISTINCT id), max(id) FROM StringIds"), "14|14|2050");
+	assert_string_equal(sql_text(path, "SELECT count(*), count(DISTINCT id), max(id) FROM StringIds"),
+	                    "14|14|2050");
 	assert_string_equal(sql_text(path, "SELECT count(*) FROM (SELECT 1 FROM NVTX_EVENTS WHERE eventType = 60 "
 	                                   "GROUP BY rangeId HAVING count(*) > 1 OR rangeId IS NULL)"),
 	                    "0");
@@ -91,10 +94,11 @@ static void rows_are_told_apart(void **state)
 static void kernels_are_summed(void **state)
 {
 	(void)state;
-	static const char sql[] = "SELECT count(*), sum(\"end\" - start), avg(\"end\" - start), min(\"end\" - start), "
-	                          "max(\"end\" - start), value, gridX, blockX, streamId, min(correlationId), globalPid >> 24 "
-	                          "FROM CUPTI_ACTIVITY_KIND_KERNEL JOIN StringIds ON demangledName = id "
-	                          "GROUP BY value";
+	static const char sql[] =
+	        "SELECT count(*), sum(\"end\" - start), avg(\"end\" - start), min(\"end\" - start), "
+	        "max(\"end\" - start), value, gridX, blockX, streamId, min(correlationId), globalPid >> 24 "
+	        "FROM CUPTI_ACTIVITY_KIND_KERNEL JOIN StringIds ON demangledName = id "
+	        "GROUP BY value";
 	assert_string_equal(sql_text(path, sql), "2|16|8.0|7|9|conv|2|256|7|11|1000");
 	assert_string_equal(sql_text(path, "SELECT name, smCount, computeMajor, uuid FROM TARGET_INFO_GPU "
 	                                   "JOIN CUPTI_ACTIVITY_KIND_KERNEL ON deviceId = id GROUP BY deviceId"),
@@ -139,9 +143,9 @@ static void every_column_is_there(void **state)
 	        {"CUPTI_ACTIVITY_KIND_RUNTIME",
 	         "start end eventClass globalTid correlationId nameId returnValue callchainId"},
 	        {"StringIds", "id value"},
-	        {"TARGET_INFO_GPU",
-	         "vmId id name busLocation isDiscrete l2CacheSize totalMemory memoryBandwidth clockRate smCount pwGpuId "
-	         "uuid luid chipName cuDevice computeMajor computeMinor smMajor smMinor"},
+	        {"TARGET_INFO_GPU", "vmId id name busLocation isDiscrete l2CacheSize totalMemory memoryBandwidth "
+	                            "clockRate smCount pwGpuId "
+	                            "uuid luid chipName cuDevice computeMajor computeMinor smMajor smMinor"},
 	        {"META_DATA_EXPORT", "name value"},
 	        {"PROCESSES", "globalPid pid name"},
 	        {"ThreadNames", "nameId priority globalTid"},
@@ -154,7 +158,8 @@ static void every_column_is_there(void **state)
 		char columns[1024], sql[128];
 		(void)snprintf(columns, sizeof columns, "%s", expected[i].columns);
 		for (char *column = strtok(columns, " "); column; column = strtok(NULL, " ")) {
-			(void)snprintf(sql, sizeof sql, "SELECT count(*) FROM pragma_table_info('%s') WHERE name = '%s'",
+			(void)snprintf(sql, sizeof sql,
+			               "SELECT count(*) FROM pragma_table_info('%s') WHERE name = '%s'",
 			               expected[i].view, column);
 			if (sql_integer(path, sql) != 1)
 				fail_msg("%s has no column %s", expected[i].view, column);
@@ -172,12 +177,9 @@ static void every_column_is_there(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(ranges_are_summed_by_name),
-	        cmocka_unit_test(ranges_are_traced_by_thread),
-	        cmocka_unit_test(rows_are_told_apart),
-	        cmocka_unit_test(kernels_are_summed),
-	        cmocka_unit_test(copies_are_summed_by_size),
-	        cmocka_unit_test(every_column_is_there),
+	        cmocka_unit_test(ranges_are_summed_by_name), cmocka_unit_test(ranges_are_traced_by_thread),
+	        cmocka_unit_test(rows_are_told_apart),       cmocka_unit_test(kernels_are_summed),
+	        cmocka_unit_test(copies_are_summed_by_size), cmocka_unit_test(every_column_is_there),
 	};
 	return cmocka_run_group_tests(tests, make_database, remove_folder);
 }
