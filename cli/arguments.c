@@ -77,6 +77,10 @@ struct cursor {
 
 static enum tp_status take_word(const struct tp_command *command, const char *word, struct tp_arguments *arguments)
 {
+	if (command->takes_more && arguments->word && arguments->more_count < TP_MORE_WORDS) {
+		arguments->more[arguments->more_count++] = word;
+		return TP_OK;
+	}
 	if (!command->takes_word || arguments->word)
 		return tp_fail(TP_ERR_INPUT, "%s: unexpected word; %s takes %s", word, command->name,
 		               command->takes_word ? "one, a list has commas" : "none");

@@ -92,10 +92,19 @@ const struct tp_command tp_commands[] = {
          .takes = TP_FOR_TRACE,
          .run = tp_command_trace},
         {.name = "db",
-         .summary = "print the documentation of the database",
-         .usage = "schema",
-         .description = "`schema` prints every table, view and column of the database, as in docs/schema.md.",
+         .summary = "look after a database: list, check, prune, merge, vacuum; print its schema",
+         .usage = "list|check|prune|merge|vacuum|schema [OPTION]... [RUN|OTHER.db]...",
+         .description =
+                 "`list` prints the runs. `check` looks for what is wrong with the file, and for runs that failed a "
+                 "check; exit 1 when there is something. `prune RUN..` takes out runs, given by number or as "
+                 "FIRST..LAST, "
+                 "and those that --older-than names; a run that is being written is refused. Free pages are used "
+                 "again; `vacuum` gives them back. `merge OTHER.db` copies every run of another database under new "
+                 "numbers. `schema` prints every table, view and column, as in docs/schema.md. What changes the file "
+                 "is done wholly or not at all.",
+         .takes = TP_FOR_DB,
          .takes_word = true,
+         .takes_more = true,
          .run = tp_command_db},
         {.name = "models",
          .summary = "list the models: blocks, parameters, operations",

@@ -5,10 +5,15 @@
 #include "engine/base/status.h"
 #include "engine/config/options.h"
 
+/* Most words behind the first. */
+#define TP_MORE_WORDS 64
+
 /* A parsed command line. */
 struct tp_arguments {
 	struct tp_options options;
-	const char *word; /* the one word that is no option; NULL: none */
+	const char *word;                /* the first word that is no option; NULL: none */
+	const char *more[TP_MORE_WORDS]; /* those behind it, of a command that takes more than one */
+	int more_count;
 	bool help, version;
 };
 
@@ -19,6 +24,7 @@ struct tp_command {
 	const char *description; /* paragraphs parted by newlines, for help and the man page; NULL: none */
 	unsigned takes;          /* TP_FOR_*: which rows of the option table */
 	bool takes_word;
+	bool takes_more;         /* words behind the first */
 	const char *word_option; /* the word is the value of this option; NULL: it is the command's own affair */
 	/* Results to stdout. On failure a detail is set; main prints it. */
 	enum tp_status (*run)(const struct tp_arguments *arguments);

@@ -96,7 +96,8 @@ struct unit {
 
 static const struct unit byte_units[] = {{"", 1},       {"B", 1},         {"kB", 1e3},         {"MB", 1e6}, {"GB", 1e9},
                                          {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}, {NULL, 0}};
-static const struct unit time_units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"min", 6e10}, {NULL, 0}};
+static const struct unit time_units[] = {{"ns", 1},     {"us", 1e3},   {"ms", 1e6},    {"s", 1e9},
+                                         {"min", 6e10}, {"h", 3.6e12}, {"d", 8.64e13}, {NULL, 0}};
 static const struct unit rate_units[] = {{"bit", 1.0 / 8},   {"kbit", 1e3 / 8}, {"mbit", 1e6 / 8}, {"gbit", 1e9 / 8},
                                          {"tbit", 1e12 / 8}, {"B/s", 1},        {"kB/s", 1e3},     {"MB/s", 1e6},
                                          {"GB/s", 1e9},      {NULL, 0}};

@@ -27,7 +27,7 @@ enum tp_status tp_parse_f64(const char *what, const char *s, double min, double 
 
 /* "64MiB", "1.5GB", "300" -> bytes. Units B, kB, MB, GB (1000), KiB, MiB, GiB (1024). */
 enum tp_status tp_parse_bytes(const char *what, const char *s, int64_t *bytes);
-/* "50us", "1.5ms", "10s", "300ns", "2min" -> nanoseconds; a bare number is refused. */
+/* "50us", "1.5ms", "10s", "300ns", "2min", "6h", "30d" -> nanoseconds; a bare number is refused. */
 enum tp_status tp_parse_duration(const char *what, const char *s, int64_t *ns);
 /* "10gbit", "100mbit", "1.5GB/s" -> bytes per second. Units bit, kbit, mbit, gbit, tbit, B/s, kB/s, MB/s, GB/s (1000).
  */

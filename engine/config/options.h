@@ -43,6 +43,8 @@ struct tp_options {
 	int32_t epoch;                  /* of a stored run; 0: all */
 	char trace_format[16];          /* of trace */
 	char out[TP_CONFIG_PATH_BYTES]; /* of trace; "" for a name from the run */
+	int64_t older_than_ns;          /* of db prune; 0: not given */
+	bool keep_summaries, dry_run;   /* of db prune */
 	bool stages_given;              /* --stages was on the command line */
 };
 
@@ -67,6 +69,7 @@ enum tp_option_type {
 #define TP_FOR_THEORY 32U
 #define TP_FOR_SWEEP 64U
 #define TP_FOR_TRACE 128U
+#define TP_FOR_DB 256U
 
 enum tp_option_group {
 	TP_GROUP_TRAINING,

@@ -158,6 +158,8 @@ static void values_with_units(void **state)
 	expect_duration("1.5ms", 1500000);
 	expect_duration("10s", INT64_C(10000000000));
 	expect_duration("2min", INT64_C(120000000000));
+	expect_duration("6h", INT64_C(21600000000000));
+	expect_duration("30d", INT64_C(2592000000000000));
 	expect_duration("0s", 0);
 	expect_rate("8kbit", 1000);
 	expect_rate("100mbit", 12.5e6);
