@@ -6,6 +6,8 @@
 -- stages of runs of one process are not the same threads: run (13 bits), stage + 1 (11 bits); stage -1 is the whole run.
 -- Times are those of the run's own clock, so runs lie over each other: choose one by its globalTid or run_id.
 -- rowid is run (14 bits), epoch (14), stage (10), record_number (22), kind of range (3).
+-- The terms of NVTX_EVENTS have the same types (hence its CASTs) and none groups: so SQLite takes them apart and reads one run
+-- by its key.
 -- StringIds: below 100 the ranges, from 100 on the threads (100 + stage + 1), from 2048 on the kernels.
 
 CREATE VIEW NVTX_EVENTS AS
@@ -48,8 +50,8 @@ FROM (
 		(run_id << 14 | epoch) << 35 | 4, run_id
 	FROM epoch JOIN run USING (run_id)
 	UNION ALL
-	SELECT 0, NULL, 75, NULL, NULL, NULL, (writer_pid & 0xffffff) << 24, min(run_id) << 49 | 7, min(run_id)
-	FROM run GROUP BY writer_pid & 0xffffff);
+	SELECT CAST(0 AS INTEGER), CAST(NULL AS INTEGER), 75, NULL, NULL, CAST(NULL AS INTEGER), pid << 24, run_id << 49 | 7, run_id
+	FROM run JOIN (SELECT min(run_id) AS run_id, writer_pid & 0xffffff AS pid FROM run GROUP BY 2) USING (run_id));
 
 CREATE VIEW CUPTI_ACTIVITY_KIND_KERNEL AS
 	-- Kernels of a GPU; what ran on the processor is not among them. Names are ids of StringIds.
