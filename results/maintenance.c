@@ -45,11 +45,12 @@ static enum tp_status read_listing(struct tp_store *store, sqlite3_stmt *row, st
 enum tp_status tp_store_list_runs(struct tp_store *store, struct tp_run_listing **runs, int64_t *count)
 {
 	static const char what[] = "list its runs";
-	static const char sql[] = "SELECT run_id, schedule, model, name, stage_count, micro_batch_count, started_unix_s, "
-	                          "(SELECT count(*) FROM epoch WHERE epoch.run_id = run.run_id), "
-	                          "(SELECT count(*) FROM operation WHERE operation.run_id = run.run_id), "
-	                          "(SELECT min(passed) FROM run_check WHERE run_check.run_id = run.run_id) "
-	                          "FROM run ORDER BY run_id LIMIT ?";
+	static const char sql[] =
+	        "SELECT run_id, schedule, model, name, stage_count, micro_batch_count, started_unix_s, "
+	        "(SELECT count(*) FROM epoch WHERE epoch.run_id = run.run_id), "
+	        "(SELECT count(*) FROM operation WHERE operation.run_id = run.run_id), "
+	        "(SELECT min(passed) FROM run_check WHERE run_check.run_id = run.run_id) "
+	        "FROM run ORDER BY run_id LIMIT ?";
 	*runs = NULL;
 	TP_TRY(tp_store_integer(store, "SELECT count(*) FROM run", what, count));
 	if (*count == 0)

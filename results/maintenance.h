@@ -1,5 +1,5 @@
-/* Looking after a database: what is in it, whether it is sound, runs taken out of it or taken over from another. Whatever
- * changes the file is one transaction, so that an end in the middle leaves all or nothing. */
+/* Looking after a database: what is in it, whether it is sound, runs taken out of it or taken over from another.
+ * Whatever changes the file is one transaction, so that an end in the middle leaves all or nothing. */
 #ifndef TP_RESULTS_MAINTENANCE_H
 #define TP_RESULTS_MAINTENANCE_H
 
@@ -38,19 +38,19 @@ struct tp_prune {
 	const struct tp_run_range *ranges;
 	int range_count;
 	int64_t started_before_unix_s; /* with these as well, but not those being written; 0: none */
-	bool keep_summaries;           /* take records out (operations, messages, ..), leave what was computed from them */
-	bool dry_run;                  /* only count */
+	bool keep_summaries; /* take records out (operations, messages, ..), leave what was computed from them */
+	bool dry_run;        /* only count */
 };
 struct tp_changed {
 	int64_t runs, rows;
 };
 
-/* TP_ERR_INPUT when a range holds no run, or one that is being written; then nothing is changed. The file keeps its size:
- * its free pages are used again, or given back by tp_store_vacuum(). */
+/* TP_ERR_INPUT when a range holds no run, or one that is being written; then nothing is changed. The file keeps its
+ * size: its free pages are used again, or given back by tp_store_vacuum(). */
 enum tp_status tp_store_prune(struct tp_store *store, const struct tp_prune *prune, struct tp_changed *pruned);
 
-/* Copy every run of the database `other` into `store` under new numbers, in their order. TP_ERR_INPUT when `other` is not
- * ours, has another schema version, is the same file, or holds a run that is being written. */
+/* Copy every run of the database `other` into `store` under new numbers, in their order. TP_ERR_INPUT when `other` is
+ * not ours, has another schema version, is the same file, or holds a run that is being written. */
 enum tp_status tp_store_merge(struct tp_store *store, const char *other, struct tp_changed *merged);
 
 /* Give free pages back and tell SQLite's planner how large things are. Needs as much room again while it works. */

@@ -41,7 +41,8 @@ static enum tp_status list_columns(struct tp_store *store, const char *table, co
 	return status;
 }
 
-static enum tp_status copy_rows(struct tp_store *store, const char *table, const struct arriving *arriving, int64_t *rows)
+static enum tp_status copy_rows(struct tp_store *store, const char *table, const struct arriving *arriving,
+                                int64_t *rows)
 {
 	struct tp_text names = {0}, values = {0}, sql = {0};
 	enum tp_status status = list_columns(store, table, arriving, &names, &values);

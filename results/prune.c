@@ -8,8 +8,8 @@
 static const char what[] = "prune it";
 
 /* The tables whose rows are records; everything else of a run is small, or computed from them. */
-static const char *const record_tables[] = {"operation",   "message",       "idle",        "memory_change", "kernel",
-                                            "backward_read", "kernel_launch", "device_copy"};
+static const char *const record_tables[] = {"operation", "message",       "idle",          "memory_change",
+                                            "kernel",    "backward_read", "kernel_launch", "device_copy"};
 
 static bool holds_records(const char *table)
 {
@@ -56,8 +56,8 @@ static bool in_range(const struct tp_run_range *range, int64_t run_id)
 }
 
 /* A run that is being written is refused when it was named, and passed over when it only is old. */
-static enum tp_status choose(struct tp_store *store, const struct tp_prune *prune, int64_t run_id, int64_t started_unix_s,
-                             bool *chosen)
+static enum tp_status choose(struct tp_store *store, const struct tp_prune *prune, int64_t run_id,
+                             int64_t started_unix_s, bool *chosen)
 {
 	bool named = false, old = started_unix_s < prune->started_before_unix_s;
 	for (int i = 0; i < prune->range_count; i++)

@@ -3,8 +3,9 @@
 enum tp_status tp_each_run_table(struct tp_store *store, tp_table_visit *visit, void *context)
 {
 	static const char what[] = "look for the tables of runs";
-	static const char sql[] = "SELECT 'run' UNION ALL SELECT name FROM sqlite_schema WHERE type = 'table' AND EXISTS "
-	                          "(SELECT 1 FROM pragma_foreign_key_list(name) WHERE \"from\" = 'run_id')";
+	static const char sql[] =
+	        "SELECT 'run' UNION ALL SELECT name FROM sqlite_schema WHERE type = 'table' AND EXISTS "
+	        "(SELECT 1 FROM pragma_foreign_key_list(name) WHERE \"from\" = 'run_id')";
 	sqlite3_stmt *tables;
 	TP_TRY(tp_store_prepare(store, sql, what, &tables));
 	enum tp_status status = TP_OK;

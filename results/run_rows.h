@@ -1,5 +1,5 @@
-/* The tables that hold rows of runs. They are asked of the file, so that a table that is added later is not forgotten, and
- * one of the user's own that refers to runs does not stand in the way. */
+/* The tables that hold rows of runs. They are asked of the file, so that a table that is added later is not forgotten,
+ * and one of the user's own that refers to runs does not stand in the way. */
 #ifndef TP_RESULTS_RUN_ROWS_H
 #define TP_RESULTS_RUN_ROWS_H
 

@@ -196,7 +196,7 @@ const struct tp_option tp_option_table[] = {
 	{.name = "db", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS, .commands = TP_FOR_DB, FIELD(db),
 	 .default_text = "tpbench.db", .metavar = "FILE", .help = "SQLite database to look after"},
 	{.name = "older-than", .type = TP_OPTION_DURATION, .group = TP_GROUP_RESULTS, .commands = TP_FOR_DB,
-	 FIELD(older_than_ns), .default_note = "none", .min = 1, .max = 8.64e18, .metavar = "DURATION",
+	 FIELD(older_than_ns), .default_note = "none", .min = 1e9, .max = 8.64e18, .metavar = "DURATION",
 	 .help = "prune also the runs that began longer ago than this, like 30d"},
 	{.name = "keep-summaries", .type = TP_OPTION_FLAG, .group = TP_GROUP_RESULTS, .commands = TP_FOR_DB,
 	 FIELD(keep_summaries), .default_text = "off",

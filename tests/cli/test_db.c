@@ -11,8 +11,9 @@
 
 #include "tests/cli/harness.h"
 
-#define SMALL                                                                                                    \
-	"run timeprest --device reference --model mlp --hidden 8 --stages 2 --micro-batches 2 --batch 4 --synthetic-train 16 " \
+#define SMALL                                                                                             \
+	"run timeprest --device reference --model mlp --hidden 8 --stages 2 --micro-batches 2 --batch 4 " \
+	"--synthetic-train 16 "                                                                           \
 	"--synthetic-test 4"
 
 static void run_ok(const char *arguments, const char *part)

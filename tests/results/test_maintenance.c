@@ -1,4 +1,5 @@
-/* Looking after a database: listing, checking, pruning and merging it, with writers that live and prunes that are killed. */
+/* Looking after a database: listing, checking, pruning and merging it, with writers that live and prunes that are
+ * killed. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -17,7 +18,6 @@
 #include "results/queries.h"
 #include "test_store_support.h"
 
-
 static struct tp_store *open_existing(const char *path)
 {
 	struct tp_store *store;
@@ -34,13 +34,15 @@ static struct tp_store *ledger(const char *name)
 /* Rows of the run in all tables of ours. */
 static int64_t rows_of(const char *path, int64_t run_id)
 {
-	char *tables = strdup(sql_text(path, "SELECT DISTINCT t.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c "
-	                                     "WHERE t.type = 'table' AND c.name = 'run_id'"));
+	char *tables =
+	        strdup(sql_text(path, "SELECT DISTINCT t.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c "
+	                              "WHERE t.type = 'table' AND c.name = 'run_id'"));
 	int64_t rows = 0;
 	int count = 0;
 	for (char *table = strtok(tables, ";"); table; table = strtok(NULL, ";"), count++) {
 		char sql[128];
-		(void)snprintf(sql, sizeof sql, "SELECT count(*) FROM %s WHERE run_id = %lld", table, (long long)run_id);
+		(void)snprintf(sql, sizeof sql, "SELECT count(*) FROM %s WHERE run_id = %lld", table,
+		               (long long)run_id);
 		rows += sql_integer(path, sql);
 	}
 	assert_true(count > 20);
@@ -114,6 +116,31 @@ static void what_is_wrong_is_found(void **state)
 	expect_problems(path, 4, "table stage_figures: 2 rows refer to a missing row of epoch");
 	sql_execute(path, "DELETE FROM kernel_name WHERE kernel_name_id = 2");
 	expect_problems(path, 5, "run 4: 1 kernels without a name");
+}
+
+/* A page of a table overwritten: found, or the file cannot be read to its end. */
+static void damage_is_found(void **state)
+{
+	(void)state;
+	const char *path = in_folder("damaged.db");
+	tp_store_close(ledger("damaged.db"));
+	sql_execute(path, "DELETE FROM run_check; PRAGMA wal_checkpoint(TRUNCATE)");
+	int64_t page = sql_integer(path, "SELECT rootpage FROM sqlite_schema WHERE name = 'operation'");
+	int64_t page_bytes = sql_integer(path, "PRAGMA page_size");
+	FILE *file = fopen(path, "r+b");
+	assert_non_null(file);
+	assert_int_equal(fseek(file, (long)((page - 1) * page_bytes), SEEK_SET), 0);
+	for (int i = 0; i < 64; i++)
+		assert_int_equal(fputc(0xa5, file), 0xa5);
+	assert_int_equal(fclose(file), 0);
+	struct tp_store *store;
+	struct tp_text problems = {0};
+	int64_t count;
+	assert_ok(tp_store_open_readonly(path, &store));
+	enum tp_status status = tp_store_check(store, &problems, &count);
+	assert_true(status == TP_ERR_IO || (status == TP_OK && count > 0));
+	tp_text_release(&problems);
+	tp_store_close(store);
 }
 
 /* --- prune -----------------------------------------------------------------------------------------------------------
@@ -307,9 +334,10 @@ static void a_killed_prune_leaves_all_or_nothing(void **state)
 	const char *path = in_folder("killed.db");
 	tp_store_close(ledger("killed.db"));
 	/* Enough rows that the log is written before the commit. */
-	sql_execute(path, "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) "
-	                  "INSERT INTO operation SELECT 4, 1, 0, i, 'F', 1, 0, 4, 1000 + i, 1001 + i, 0, 0, 0, 0, 1, 0, 0 "
-	                  "FROM n");
+	sql_execute(path,
+	            "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) "
+	            "INSERT INTO operation SELECT 4, 1, 0, i, 'F', 1, 0, 4, 1000 + i, 1001 + i, 0, 0, 0, 0, 1, 0, 0 "
+	            "FROM n");
 	int64_t rows = sql_integer(path, "SELECT count(*) FROM operation");
 	int killed = 0, steps = 1;
 	for (; !prune_until(path, steps); steps *= 3, killed++) {
@@ -346,7 +374,8 @@ static void a_database_is_taken_over_twice(void **state)
 	assert_int_equal(rows_of(path, 12), rows_of(path, 4));
 	assert_int_equal(rows_of(path, 5), rows_of(path, 1) - 7);
 	assert_string_equal(sql_text(path, "SELECT DISTINCT count(*) OVER (PARTITION BY run_id) FROM operation"), "8");
-	assert_string_equal(sql_text(path, "SELECT schedule, state, valid FROM compare WHERE run_id = 9"), "gpipe|done|0");
+	assert_string_equal(sql_text(path, "SELECT schedule, state, valid FROM compare WHERE run_id = 9"),
+	                    "gpipe|done|0");
 	assert_int_equal(sql_integer(path, "SELECT count(*) FROM pragma_foreign_key_check"), 0);
 	assert_int_equal(sql_integer(other, "SELECT count(*) FROM run"), 4);
 	tp_store_close(store);
@@ -393,9 +422,8 @@ static void free_pages_are_given_back(void **state)
 	int64_t run_id = begin_sample(store), size, before, after;
 	const struct tp_run_range range = {run_id, run_id};
 	const struct tp_prune prune = {.ranges = &range, .range_count = 1};
-	epoch.profile_level = "ops";
 	assert_ok(tp_store_add_epoch(store, run_id, &epoch));
-	assert_ok(tp_store_end_run(store, run_id, TP_STORE_DONE, ""));
+	assert_ok(tp_store_end_run(store, run_id, TP_STORE_DONE, "", NULL, 0));
 	assert_ok(tp_store_size(store, &size));
 	assert_ok(tp_store_prune(store, &prune, &pruned));
 	assert_ok(tp_store_vacuum(store, &before, &after));
@@ -412,6 +440,7 @@ int main(void)
 	        cmocka_unit_test(no_file_is_no_database),
 	        cmocka_unit_test(runs_are_listed),
 	        cmocka_unit_test(what_is_wrong_is_found),
+	        cmocka_unit_test(damage_is_found),
 	        cmocka_unit_test(a_run_is_pruned_wholly),
 	        cmocka_unit_test(summaries_may_stay),
 	        cmocka_unit_test(old_runs_are_pruned),
