@@ -1,8 +1,11 @@
 /* Batch normalisation, optionally with the ReLU behind it. A slice is normalised by its own statistics, so everything
  * here runs slice by slice, the backward over a whole mini-batch too. */
+#include <stdio.h>
+
 #include "engine/backend/cpu_kernel.h"
 #include "engine/backend/cpu_loops.h"
 #include "engine/base/memory.h"
+#include "profiler/kernel_probe.h"
 
 enum { SCALE, SHIFT, MEAN, VARIANCE, TENSORS }; /* as tp_layer_params() orders them */
 
@@ -48,10 +51,12 @@ static enum tp_status forward(struct tp_kernel *kernel, const struct tp_forward_
 	/* the running variance is the unbiased one, as PyTorch's */
 	double count = (double)samples * layer->in_shape.h * layer->in_shape.w;
 	double unbiased = count > 1 ? count / (count - 1) : 1;
+	int64_t start_ns = tp_kernel_begin();
 	tp_cpu_blend((void *)(state + kernel->params[MEAN].offset_bytes), (const void *)mean, (float)layer->momentum,
 	             1.0F, (size_t)layer->in_shape.c);
 	tp_cpu_blend((void *)(state + kernel->params[VARIANCE].offset_bytes), (const void *)variance,
 	             (float)layer->momentum, (float)unbiased, (size_t)layer->in_shape.c);
+	tp_kernel_end(start_ns, norm->head.state_name);
 	return TP_OK;
 }
 
@@ -98,13 +103,17 @@ static enum tp_status backward_slice(struct batchnorm_kernel *norm, const struct
 	                                    dparams + kernel->params[SCALE].offset_bytes,
 	                                    dparams + kernel->params[SHIFT].offset_bytes},
 	                   scratch));
-	if (!accumulate)
+	if (!accumulate) {
 		tp_cpu_clear_gaps(&norm->head, dparams);
-	for (int32_t param = SCALE; accumulate && param <= SHIFT; param++) {
+		return TP_OK;
+	}
+	int64_t start_ns = tp_kernel_begin();
+	for (int32_t param = SCALE; param <= SHIFT; param++) {
 		size_t at = kernel->params[param].offset_bytes;
 		tp_cpu_add_into((const void *)(dparams + at), (void *)((char *)args->dparams + at),
 		                (size_t)kernel->layer->in_shape.c);
 	}
+	tp_kernel_end(start_ns, norm->head.sum_name);
 	return TP_OK;
 }
 
@@ -139,7 +148,7 @@ static void free_kernel(struct tp_kernel *kernel)
 		tp_dnnl_op_release(&norm->train[i]);
 		tp_dnnl_op_release(&norm->infer[i]);
 	}
-	tp_free(norm);
+	tp_cpu_kernel_free(&norm->head);
 }
 
 static const struct tp_kernel_ops batchnorm_ops = {forward, infer, backward, import_param, export_param, free_kernel};
@@ -147,6 +156,24 @@ static const struct tp_kernel_ops batchnorm_ops = {forward, infer, backward, imp
 static size_t larger(size_t a, size_t b)
 {
 	return a > b ? a : b;
+}
+
+/* Each slice is normalised, and its gradient added. */
+static enum tp_status name_loops(struct batchnorm_kernel *norm)
+{
+	struct tp_kernel *kernel = &norm->head.base;
+	char shape[16];
+	const struct tp_named_kernel described = {
+	        .name = "running_statistics",
+	        .pass = "F",
+	        .layer = kernel->layer,
+	        .fixed_bytes = 2 * 3 * (int64_t)channel_bytes(kernel->layer),
+	};
+	kernel->forward_kernels = 2;
+	kernel->slice_kernels = 2;
+	(void)snprintf(shape, sizeof shape, "%d", kernel->layer->in_shape.c);
+	TP_TRY(tp_name_fixed(norm->head.device->base.kernel_names, &described, shape, &norm->head.state_name));
+	return norm->head.slicing.count > 1 ? tp_cpu_name_gradient_sum(&norm->head) : TP_OK;
 }
 
 static enum tp_status build(struct batchnorm_kernel *norm, const struct tp_kernel_spec *spec)
@@ -165,6 +192,8 @@ static enum tp_status build(struct batchnorm_kernel *norm, const struct tp_kerne
 		int32_t samples = norm->train_sizes.samples[i];
 		TP_TRY(tp_dnnl_batchnorm(&norm->train[i], layer, samples, layout, true));
 		TP_TRY(tp_dnnl_batchnorm_backward(&norm->backward[i], layer, samples, layout, &norm->train[i]));
+		TP_TRY(tp_cpu_name_op(&norm->head, "F", samples, &norm->train[i]));
+		TP_TRY(tp_cpu_name_op(&norm->head, "B", samples, &norm->backward[i]));
 		library_bytes = larger(library_bytes, norm->train[i].scratch_bytes);
 		library_bytes = larger(library_bytes, norm->backward[i].scratch_bytes);
 		mask_bytes = larger(mask_bytes, tp_dnnl_arg_bytes(&norm->train[i], DNNL_ARG_WORKSPACE));
@@ -179,7 +208,7 @@ static enum tp_status build(struct batchnorm_kernel *norm, const struct tp_kerne
 	norm->saved_slice_bytes = 2 * norm->statistics_bytes + tp_align_up(mask_bytes);
 	kernel->saved_bytes = norm->saved_slice_bytes * (size_t)(spec->span == TP_SPAN_SLICE ? 1 : spec->slicing.count);
 	kernel->scratch_bytes = kernel->params_bytes + norm->unwanted_dx_bytes + tp_align_up(library_bytes);
-	return TP_OK;
+	return name_loops(norm);
 }
 
 enum tp_status tp_cpu_batchnorm_new(struct tp_cpu_device *device, const struct tp_kernel_spec *spec,

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "engine/backend/cpu_conv_op.h"
-#include "engine/backend/cpu_loops.h"
 #include "engine/base/memory.h"
 
 struct conv_pass {
@@ -51,8 +50,7 @@ static enum tp_status backward(struct tp_kernel *kernel, const struct tp_backwar
 
 	TP_CHECK(!args->accumulate || conv->accumulates);
 	if (conv->masked_bytes) {
-		tp_cpu_relu_mask(args->dy, args->y, args->scratch,
-		                 kernel->out.sample_bytes * (size_t)samples / sizeof(float));
+		tp_cpu_mask_gradient(head, args, args->scratch);
 		dy = args->scratch;
 		scratch += conv->masked_bytes;
 	}
@@ -89,7 +87,7 @@ static void free_kernel(struct tp_kernel *kernel)
 		for (int32_t i = 0; i < conv->pass[pass].sizes.count; i++)
 			tp_cpu_conv_op_release(&conv->pass[pass].op[i]);
 	tp_cpu_weight_release(&conv->weight);
-	tp_free(conv);
+	tp_cpu_kernel_free(&conv->head);
 }
 
 static const struct tp_kernel_ops conv_ops = {forward, infer, backward, import_param, export_param, free_kernel};
@@ -160,6 +158,21 @@ static size_t largest_scratch(const struct conv_pass *pass)
 	return bytes;
 }
 
+/* A weight's pass is two at most, the other a change of layout; a backward may mask dy and add the gradient. */
+static enum tp_status name_kernels(struct conv_kernel *conv, int32_t train_sizes)
+{
+	for (int p = 0; p < TP_DNNL_PASSES; p++) {
+		int32_t count = p == TP_DNNL_FORWARD ? train_sizes : conv->pass[p].sizes.count;
+		for (int32_t i = 0; i < count; i++)
+			TP_TRY(tp_cpu_conv_op_name(&conv->pass[p].op[i], &conv->head));
+	}
+	conv->head.base.forward_kernels = 2;
+	conv->head.base.backward_kernels = 2 + 2 + 2;
+	if (conv->masked_bytes)
+		TP_TRY(tp_cpu_name_relu_mask(&conv->head));
+	return conv->accumulates ? tp_cpu_name_gradient_sum(&conv->head) : TP_OK;
+}
+
 static enum tp_status build(struct conv_kernel *conv, const struct tp_kernel_spec *spec)
 {
 	struct tp_kernel *kernel = &conv->head.base;
@@ -185,7 +198,7 @@ static enum tp_status build(struct conv_kernel *conv, const struct tp_kernel_spe
 		kernel->scratch_bytes = bytes > kernel->scratch_bytes ? bytes : kernel->scratch_bytes;
 	}
 	describe(conv, tp_cpu_train_sizes(spec).count);
-	return TP_OK;
+	return name_kernels(conv, tp_cpu_train_sizes(spec).count);
 }
 
 enum tp_status tp_cpu_conv_new(struct tp_cpu_device *device, const struct tp_kernel_spec *spec,

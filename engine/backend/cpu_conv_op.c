@@ -4,6 +4,7 @@
 #include "engine/backend/cpu_tiny_conv.h"
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
+#include "profiler/kernel_probe.h"
 
 enum tp_status tp_cpu_conv_op_run(const struct tp_cpu_conv_op *op, const struct tp_cpu_kernel *head, const void *from,
                                   const void *params, void *to, void *scratch)
@@ -11,10 +12,12 @@ enum tp_status tp_cpu_conv_op_run(const struct tp_cpu_conv_op *op, const struct 
 	const struct tp_layer *layer = head->base.layer;
 	const void *bias = (const char *)params + head->base.params[1].offset_bytes;
 	if (op->algorithm == TP_CONV_BY_TINY) {
+		int64_t start_ns = tp_kernel_begin();
 		if (op->pass == TP_DNNL_FORWARD)
 			tp_tiny_conv_forward(layer, op->samples, from, params, bias, to, scratch);
 		else
 			tp_tiny_conv_backward_data(layer, op->samples, from, params, to, scratch);
+		tp_kernel_end(start_ns, op->name);
 		return TP_OK;
 	}
 	if (op->pass == TP_DNNL_FORWARD)
@@ -29,11 +32,32 @@ enum tp_status tp_cpu_conv_op_gradient(const struct tp_cpu_conv_op *op, const st
 		return tp_cpu_weighted_backward_weights(head, &op->library, x, dy, dparams, accumulate, scratch);
 	char *gradient = accumulate ? scratch : dparams;
 	char *rest = (char *)scratch + (accumulate ? head->base.params_bytes : 0);
+	int64_t start_ns = tp_kernel_begin();
 	tp_tiny_conv_backward_weights(head->base.layer, op->samples, x, dy, (void *)gradient,
 	                              (void *)(gradient + head->base.params[1].offset_bytes), (void *)rest);
-	if (accumulate) /* channels fill their blocks: there are no gaps */
-		tp_cpu_add_into((const void *)gradient, dparams, head->base.params_bytes / sizeof(float));
+	tp_kernel_end(start_ns, op->name);
+	if (!accumulate)
+		return TP_OK;
+	start_ns = tp_kernel_begin();
+	/* channels fill their blocks: there are no gaps */
+	tp_cpu_add_into((const void *)gradient, dparams, head->base.params_bytes / sizeof(float));
+	tp_kernel_end(start_ns, head->sum_name);
 	return TP_OK;
+}
+
+enum tp_status tp_cpu_conv_op_name(struct tp_cpu_conv_op *op, const struct tp_cpu_kernel *head)
+{
+	struct tp_kernel_names *names = head->device->base.kernel_names;
+	if (op->algorithm != TP_CONV_BY_TINY)
+		return tp_cpu_name_weighted_op(head, op->pass, op->samples, &op->library);
+	if (!names)
+		return TP_OK;
+	struct tp_kernel_name name;
+	struct tp_named_kernel described = tp_cpu_layer_kernel(head, "tiny_convolution", tp_cpu_pass_text(op->pass));
+	described.fixed_bytes = (int64_t)head->base.params_bytes;
+	described.sample_bytes = (int64_t)(head->in[0].sample_bytes + head->base.out.sample_bytes);
+	tp_describe_kernel(&described, op->samples, &name);
+	return tp_kernel_names_add(names, &name, &op->name);
 }
 
 void tp_cpu_conv_op_release(struct tp_cpu_conv_op *op)
@@ -52,7 +76,8 @@ static enum tp_status build(struct tp_cpu_conv_op *op, const struct tp_cpu_conv_
 	const struct tp_layer *layer = conv->head->base.layer;
 	const int32_t in_layout = conv->head->in[0].layout, out_layout = conv->head->base.out.layout;
 	const size_t accumulate_bytes = pass == TP_DNNL_BACKWARD_WEIGHTS ? conv->accumulate_bytes : 0;
-	*op = (struct tp_cpu_conv_op){.algorithm = algorithm, .pass = pass, .samples = samples};
+	*op = (struct tp_cpu_conv_op){
+	        .algorithm = algorithm, .pass = pass, .samples = samples, .name = TP_KERNEL_UNNAMED};
 	if (algorithm == TP_CONV_BY_TINY) {
 		op->scratch_bytes = accumulate_bytes + tp_tiny_conv_scratch_bytes(layer, samples);
 		return tp_tiny_conv_suits(layer, in_layout, out_layout, &conv->weight->layout) ? TP_OK

@@ -18,12 +18,15 @@ struct tp_cpu_conv_op {
 	int32_t samples;
 	struct tp_cpu_weighted_op library; /* zeroed: ours */
 	size_t scratch_bytes;
+	int32_t name; /* of ours, when kernels are recorded */
 };
 
 /* Build with the algorithm that --conv names, or with the one that is known, timed or ruled to be fastest.
  * `*refused` is set, never cleared, when --conv names one that the library does not have for this layer and pass. */
 enum tp_status tp_cpu_conv_op_init(struct tp_cpu_conv_op *op, const struct tp_cpu_conv_layer *layer,
                                    enum tp_dnnl_pass pass, int32_t samples, bool *refused);
+/* Name it, as one that training runs. */
+enum tp_status tp_cpu_conv_op_name(struct tp_cpu_conv_op *op, const struct tp_cpu_kernel *head);
 void tp_cpu_conv_op_release(struct tp_cpu_conv_op *op);
 
 /* Run a pass. `from` and `to`: x and y, or dy and dx. */

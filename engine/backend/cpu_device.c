@@ -22,7 +22,7 @@ static enum tp_status open_device(const struct tp_device_options *options, int32
 	struct tp_cpu_device *cpu = tp_alloc(sizeof *cpu);
 	if (!cpu)
 		return TP_ERR_NOMEM;
-	cpu->base = (struct tp_device){&tp_device_cpu, stage};
+	cpu->base = (struct tp_device){&tp_device_cpu, stage, options->kernel_names};
 	cpu->conv = options->conv;
 	cpu->choice_budget_ns = options->choice_budget_ns;
 	enum tp_status status = tp_dnnl_stream_new(&cpu->stream);

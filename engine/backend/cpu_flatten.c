@@ -39,7 +39,7 @@ static void free_kernel(struct tp_kernel *kernel)
 		tp_dnnl_op_release(&flatten->forward[i]);
 		tp_dnnl_op_release(&flatten->backward[i]);
 	}
-	tp_free(flatten);
+	tp_cpu_kernel_free(&flatten->head);
 }
 
 static const struct tp_kernel_ops flatten_ops = {forward, infer, backward, NULL, NULL, free_kernel};
@@ -82,6 +82,11 @@ static enum tp_status build(struct flatten_kernel *flatten, const struct tp_kern
 		TP_TRY(build_op(flatten, flatten->forward_sizes.samples[i], false, &flatten->forward[i]));
 	for (int32_t i = 0; i < flatten->backward_sizes.count; i++)
 		TP_TRY(build_op(flatten, flatten->backward_sizes.samples[i], true, &flatten->backward[i]));
+	flatten->head.base.forward_kernels = flatten->head.base.backward_kernels = 1;
+	for (int32_t i = 0; i < tp_cpu_train_sizes(spec).count; i++)
+		TP_TRY(tp_cpu_name_op(&flatten->head, "F", flatten->forward_sizes.samples[i], &flatten->forward[i]));
+	for (int32_t i = 0; i < flatten->backward_sizes.count; i++)
+		TP_TRY(tp_cpu_name_op(&flatten->head, "BD", flatten->backward_sizes.samples[i], &flatten->backward[i]));
 	return TP_OK;
 }
 

@@ -4,6 +4,7 @@
 
 #include "engine/backend/cpu_loops.h"
 #include "engine/base/memory.h"
+#include "profiler/kernel_probe.h"
 
 static void add_size(struct tp_cpu_sizes *sizes, int32_t samples)
 {
@@ -74,8 +75,16 @@ enum tp_status tp_cpu_kernel_alloc(size_t bytes, const struct tp_kernel_ops *ops
 	head->slicing = spec->slicing;
 	head->span = spec->span;
 	memcpy(head->in, spec->in, sizeof head->in);
+	head->sum_name = head->state_name = TP_KERNEL_UNNAMED;
 	memcpy(kernel, &head, sizeof head);
 	return TP_OK;
+}
+
+void tp_cpu_kernel_free(struct tp_cpu_kernel *kernel)
+{
+	tp_free(kernel->forward_names);
+	tp_free(kernel->backward_names);
+	tp_free(kernel);
 }
 
 void tp_cpu_place_param(struct tp_cpu_kernel *kernel, int32_t index, size_t bytes, bool trainable)
@@ -247,10 +256,12 @@ enum tp_status tp_cpu_weighted_backward_weights(const struct tp_cpu_kernel *kern
 		TP_TRY(tp_dnnl_run(&op->convert, kernel->device->stream, (const void *[]){converted, gradient}, next));
 	if (!accumulate) {
 		tp_cpu_clear_gaps(kernel, dparams);
-	} else {
-		tp_cpu_add_into((const void *)gradient, dparams, weight->bytes / sizeof(float));
-		tp_cpu_add_into((const void *)(gradient + bias->offset_bytes),
-		                (void *)((char *)dparams + bias->offset_bytes), bias->bytes / sizeof(float));
+		return TP_OK;
 	}
+	int64_t start_ns = tp_kernel_begin();
+	tp_cpu_add_into((const void *)gradient, dparams, weight->bytes / sizeof(float));
+	tp_cpu_add_into((const void *)(gradient + bias->offset_bytes), (void *)((char *)dparams + bias->offset_bytes),
+	                bias->bytes / sizeof(float));
+	tp_kernel_end(start_ns, kernel->sum_name);
 	return TP_OK;
 }

@@ -4,6 +4,7 @@
 
 #include "engine/backend/device.h"
 #include "engine/backend/dnnl_shim.h"
+#include "engine/backend/kernel_naming.h"
 
 struct tp_cpu_device {
 	struct tp_device base;
@@ -39,6 +40,10 @@ struct tp_cpu_kernel {
 	struct tp_slicing slicing;
 	enum tp_span span;
 	struct tp_tensor_desc in[TP_LAYER_INPUTS];
+	/* Names of the loops of ours, where they are recorded: by samples, or of one size. */
+	int32_t *forward_names, *backward_names;
+	int32_t sum_name;   /* adding to the gradient of the parameters */
+	int32_t state_name; /* advancing the running statistics */
 };
 
 /* Samples that a backward covers. */
@@ -50,6 +55,8 @@ static inline int32_t tp_cpu_backward_samples(const struct tp_cpu_kernel *kernel
 /* Allocate a zeroed kernel of `bytes` and fill its head; the operator fills `out` and the sizes. */
 enum tp_status tp_cpu_kernel_alloc(size_t bytes, const struct tp_kernel_ops *ops, struct tp_cpu_device *device,
                                    const struct tp_kernel_spec *spec, void *kernel);
+/* The head's part of it, and the kernel itself. */
+void tp_cpu_kernel_free(struct tp_cpu_kernel *kernel);
 
 /* Place tensors one after another in the parameter block (or, for state, the state block). */
 void tp_cpu_place_param(struct tp_cpu_kernel *kernel, int32_t index, size_t bytes, bool trainable);
@@ -101,6 +108,24 @@ enum tp_status tp_cpu_weighted_backward_data(const struct tp_cpu_kernel *kernel,
 enum tp_status tp_cpu_weighted_backward_weights(const struct tp_cpu_kernel *kernel, const struct tp_cpu_weighted_op *op,
                                                 const void *x, const void *dy, void *dparams, bool accumulate,
                                                 void *scratch);
+
+/* Naming kernels, while one is made; see kernel_naming.h for when none are wanted. */
+
+/* "F", "BD", "BW" */
+const char *tp_cpu_pass_text(enum tp_dnnl_pass pass);
+/* The layer's own kernel, to be completed by what it moves. */
+struct tp_named_kernel tp_cpu_layer_kernel(const struct tp_cpu_kernel *kernel, const char *name, const char *pass);
+/* Operations that training runs; those that only evaluation runs have no name. */
+enum tp_status tp_cpu_name_op(const struct tp_cpu_kernel *kernel, const char *pass, int32_t samples,
+                              struct tp_dnnl_op *op);
+enum tp_status tp_cpu_name_weighted_op(const struct tp_cpu_kernel *kernel, enum tp_dnnl_pass pass, int32_t samples,
+                                       struct tp_cpu_weighted_op *op);
+/* The loop that adds a gradient of the parameters, and the mask of a ReLU (backward_names). */
+enum tp_status tp_cpu_name_gradient_sum(struct tp_cpu_kernel *kernel);
+enum tp_status tp_cpu_name_relu_mask(struct tp_cpu_kernel *kernel);
+
+/* masked = dy where y > 0, of all samples that the backward covers. */
+void tp_cpu_mask_gradient(const struct tp_cpu_kernel *kernel, const struct tp_backward_args *args, void *masked);
 
 /* One constructor per kind of layer. */
 typedef enum tp_status tp_cpu_kernel_new_fn(struct tp_cpu_device *device, const struct tp_kernel_spec *spec,

@@ -1,6 +1,5 @@
 /* Fully connected layer: an inner product over plain rows. */
 #include "engine/backend/cpu_kernel.h"
-#include "engine/backend/cpu_loops.h"
 #include "engine/base/memory.h"
 
 struct linear_kernel {
@@ -40,8 +39,7 @@ static enum tp_status backward(struct tp_kernel *kernel, const struct tp_backwar
 
 	TP_CHECK(!args->accumulate || linear->accumulates);
 	if (linear->masked_bytes) {
-		tp_cpu_relu_mask(args->dy, args->y, args->scratch,
-		                 kernel->out.sample_bytes * (size_t)samples / sizeof(float));
+		tp_cpu_mask_gradient(&linear->head, args, args->scratch);
 		dy = args->scratch;
 		scratch += linear->masked_bytes;
 	}
@@ -79,7 +77,7 @@ static void free_kernel(struct tp_kernel *kernel)
 		for (int32_t i = 0; i < linear->sizes[pass].count; i++)
 			tp_cpu_weighted_op_release(&linear->op[pass][i]);
 	tp_cpu_weight_release(&linear->weight);
-	tp_free(linear);
+	tp_cpu_kernel_free(&linear->head);
 }
 
 static const struct tp_kernel_ops linear_ops = {forward, infer, backward, import_param, export_param, free_kernel};
@@ -114,6 +112,23 @@ static enum tp_status build_op(struct linear_kernel *linear, enum tp_dnnl_pass p
 	return tp_cpu_weighted_op_init(op, pass, &linear->weight, accumulate_bytes);
 }
 
+/* As for a convolution: a pass and a change of layout; a backward may mask dy and add the gradient. */
+static enum tp_status name_kernels(struct linear_kernel *linear, int32_t train_sizes)
+{
+	for (int p = 0; p < TP_DNNL_PASSES; p++) {
+		const struct tp_cpu_sizes *sizes = &linear->sizes[p];
+		int32_t count = p == TP_DNNL_FORWARD ? train_sizes : sizes->count;
+		for (int32_t i = 0; i < count; i++)
+			TP_TRY(tp_cpu_name_weighted_op(&linear->head, (enum tp_dnnl_pass)p, sizes->samples[i],
+			                               &linear->op[p][i]));
+	}
+	linear->head.base.forward_kernels = 2;
+	linear->head.base.backward_kernels = 2 + 2 + 2;
+	if (linear->masked_bytes)
+		TP_TRY(tp_cpu_name_relu_mask(&linear->head));
+	return linear->accumulates ? tp_cpu_name_gradient_sum(&linear->head) : TP_OK;
+}
+
 static enum tp_status build(struct linear_kernel *linear, const struct tp_kernel_spec *spec)
 {
 	struct tp_kernel *kernel = &linear->head.base;
@@ -136,7 +151,7 @@ static enum tp_status build(struct linear_kernel *linear, const struct tp_kernel
 			kernel->scratch_bytes = bytes > kernel->scratch_bytes ? bytes : kernel->scratch_bytes;
 		}
 	}
-	return TP_OK;
+	return name_kernels(linear, tp_cpu_train_sizes(spec).count);
 }
 
 enum tp_status tp_cpu_linear_new(struct tp_cpu_device *device, const struct tp_kernel_spec *spec,

@@ -4,6 +4,7 @@
 #include "engine/backend/cpu_kernel.h"
 #include "engine/backend/cpu_loops.h"
 #include "engine/base/memory.h"
+#include "profiler/kernel_probe.h"
 
 struct maxpool_kernel {
 	struct tp_cpu_kernel head;
@@ -54,7 +55,7 @@ static void maxpool_free(struct tp_kernel *kernel)
 		tp_dnnl_op_release(&pool->train[i]);
 		tp_dnnl_op_release(&pool->infer[i]);
 	}
-	tp_free(pool);
+	tp_cpu_kernel_free(&pool->head);
 }
 
 static const struct tp_kernel_ops maxpool_ops = {maxpool_forward, maxpool_infer, maxpool_backward, NULL, NULL,
@@ -80,6 +81,7 @@ static enum tp_status maxpool_build(struct maxpool_kernel *pool, const struct tp
 	for (int32_t i = 0; i < pool->train_sizes.count; i++) {
 		out.samples = pool->train_sizes.samples[i];
 		TP_TRY(tp_dnnl_maxpool(&pool->train[i], layer, out.samples, layout, true));
+		TP_TRY(tp_cpu_name_op(&pool->head, "F", out.samples, &pool->train[i]));
 		need_scratch(kernel, &pool->train[i]);
 	}
 	out.samples = pool->train_sizes.samples[0];
@@ -103,8 +105,10 @@ static enum tp_status maxpool_build(struct maxpool_kernel *pool, const struct tp
 		TP_TRY(status);
 		if (bytes != pool->index_sample_bytes * (size_t)samples)
 			return tp_fail(TP_ERR_UNSUPPORTED, "oneDNN's pooling indices do not grow with the batch");
+		TP_TRY(tp_cpu_name_op(&pool->head, "BD", samples, &pool->backward[i]));
 		need_scratch(kernel, &pool->backward[i]);
 	}
+	kernel->forward_kernels = kernel->backward_kernels = 1;
 	return TP_OK;
 }
 
@@ -165,7 +169,11 @@ static enum tp_status avgpool_infer(struct tp_kernel *kernel, int32_t samples, c
 static enum tp_status avgpool_forward(struct tp_kernel *kernel, const struct tp_forward_args *args)
 {
 	struct tp_cpu_kernel *head = (struct tp_cpu_kernel *)kernel;
-	return avgpool_infer(kernel, tp_slice_size(head->slicing, args->slice), args);
+	int32_t samples = tp_slice_size(head->slicing, args->slice);
+	int64_t start_ns = tp_kernel_begin();
+	average(head, samples, args->x[0], args->y);
+	tp_kernel_end(start_ns, tp_name_of(head->forward_names, samples));
+	return TP_OK;
 }
 
 static enum tp_status avgpool_backward(struct tp_kernel *kernel, const struct tp_backward_args *args)
@@ -179,6 +187,7 @@ static enum tp_status avgpool_backward(struct tp_kernel *kernel, const struct tp
 
 	if (!dx || args->part == TP_BACKWARD_WEIGHTS)
 		return TP_OK;
+	int64_t start_ns = tp_kernel_begin();
 	for (int32_t sample = 0; sample < samples; sample++, dy += channels) {
 		for (int32_t block = 0; block < blocks.blocks; block++, dx += blocks.pixels * blocks.pitch) {
 			int32_t lanes = lanes_of(blocks, block, channels);
@@ -187,16 +196,29 @@ static enum tp_status avgpool_backward(struct tp_kernel *kernel, const struct tp
 			tp_cpu_spread_rows(dy + block * blocks.pitch, dx, blocks.pixels, blocks.pitch, lanes, factor);
 		}
 	}
+	tp_kernel_end(start_ns, tp_name_of(head->backward_names, samples));
 	return TP_OK;
 }
 
 static void avgpool_free(struct tp_kernel *kernel)
 {
-	tp_free(kernel);
+	tp_cpu_kernel_free((struct tp_cpu_kernel *)kernel);
 }
 
 static const struct tp_kernel_ops avgpool_ops = {avgpool_forward, avgpool_infer, avgpool_backward, NULL, NULL,
                                                  avgpool_free};
+
+static enum tp_status avgpool_name(struct tp_cpu_kernel *head)
+{
+	struct tp_kernel_names *names = head->device->base.kernel_names;
+	struct tp_named_kernel described = tp_cpu_layer_kernel(head, "mean_rows", "F");
+	described.sample_bytes = (int64_t)(head->in[0].sample_bytes + head->base.out.sample_bytes);
+	head->base.forward_kernels = head->base.backward_kernels = 1;
+	TP_TRY(tp_name_forwards(names, &described, head->slicing, &head->forward_names));
+	described.name = "spread_rows";
+	described.pass = "BD";
+	return tp_name_backwards(names, &described, head->slicing, head->span, &head->backward_names);
+}
 
 enum tp_status tp_cpu_avgpool_new(struct tp_cpu_device *device, const struct tp_kernel_spec *spec,
                                   struct tp_kernel **kernel)
@@ -204,6 +226,11 @@ enum tp_status tp_cpu_avgpool_new(struct tp_cpu_device *device, const struct tp_
 	struct tp_cpu_kernel *head = NULL;
 	TP_TRY(tp_cpu_kernel_alloc(sizeof *head, &avgpool_ops, device, spec, &head));
 	head->base.out = tp_tensor_plain(spec->layer->out_shape, sizeof(float));
+	enum tp_status status = avgpool_name(head);
+	if (status != TP_OK) {
+		avgpool_free(&head->base);
+		return status;
+	}
 	*kernel = &head->base;
 	return TP_OK;
 }

@@ -5,6 +5,7 @@
 
 #include "engine/backend/kernel.h"
 #include "engine/base/text.h"
+#include "profiler/kernel_names.h"
 
 /* How convolutions are done, `--conv`. */
 enum tp_conv_choice { TP_CONV_AUTO, TP_CONV_DIRECT, TP_CONV_WINOGRAD };
@@ -14,6 +15,7 @@ struct tp_device_options {
 	const char *cache_dir;     /* where choices made by timing are kept; NULL: not kept */
 	int64_t *choice_budget_ns; /* time left for choosing by timing, shared by all stages; beyond it a shape rule
 	                              decides */
+	struct tp_kernel_names *kernel_names; /* where kernels are named, to be recorded; NULL: they are not */
 };
 
 struct tp_device;
@@ -68,6 +70,7 @@ struct tp_device_ops {
 struct tp_device {
 	const struct tp_device_ops *ops;
 	int32_t stage;
+	struct tp_kernel_names *kernel_names; /* as in the options it was opened with */
 };
 
 /* All devices of this build, NULL-ended. */

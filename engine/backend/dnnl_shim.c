@@ -1,6 +1,10 @@
 #include "engine/backend/dnnl_shim.h"
 
+#include <dnnl_debug.h>
 #include <pthread.h>
+#include <stdio.h>
+
+#include "profiler/kernel_probe.h"
 
 static pthread_once_t engine_once = PTHREAD_ONCE_INIT;
 static dnnl_engine_t engine;
@@ -179,6 +183,7 @@ static enum tp_status finish(struct tp_dnnl_op *op, dnnl_status_t status, const 
 		return check(status, what);
 	}
 	op->scratch_bytes = tp_dnnl_arg_bytes(op, DNNL_ARG_SCRATCHPAD);
+	op->name = TP_KERNEL_UNNAMED;
 	return TP_OK;
 }
 
@@ -187,12 +192,29 @@ static enum tp_status finish(struct tp_dnnl_op *op, dnnl_status_t status, const 
 enum tp_status tp_dnnl_run(const struct tp_dnnl_op *op, dnnl_stream_t stream, const void *const *pointers,
                            void *scratch)
 {
+	int64_t start_ns = tp_kernel_begin();
 	for (int32_t i = 0; i < op->arg_count; i++) {
 		const void *from = op->pointer_of[i] < 0 ? scratch : pointers[op->pointer_of[i]];
 		/* the library's handles are not const, whatever the argument */
 		(void)dnnl_memory_set_data_handle(op->args[i].memory, (void *)(uintptr_t)from);
 	}
-	return check(dnnl_primitive_execute(op->primitive, stream, op->arg_count, op->args), "run an operation");
+	dnnl_status_t status = dnnl_primitive_execute(op->primitive, stream, op->arg_count, op->args);
+	tp_kernel_end(start_ns, op->name);
+	return check(status, "run an operation");
+}
+
+void tp_dnnl_op_describe(const struct tp_dnnl_op *op, struct tp_kernel_name *name)
+{
+	dnnl_primitive_kind_t kind = dnnl_undefined_primitive;
+	const char *implementation = NULL;
+	(void)dnnl_primitive_desc_query(op->pd, dnnl_query_primitive_kind, 0, &kind);
+	(void)dnnl_primitive_desc_query(op->pd, dnnl_query_impl_info_str, 0, &implementation);
+	(void)snprintf(name->name, sizeof name->name, "%s", dnnl_prim_kind2str(kind));
+	(void)snprintf(name->implementation, sizeof name->implementation, "%s", implementation ? implementation : "");
+	name->moved_bytes = 0;
+	for (int32_t i = 0; i < op->arg_count; i++)
+		if (op->args[i].arg != DNNL_ARG_SCRATCHPAD)
+			name->moved_bytes += (int64_t)tp_dnnl_arg_bytes(op, op->args[i].arg);
 }
 
 /* Attributes of all operations: working memory is ours; `relu` appends one to a forward. */

@@ -11,6 +11,7 @@
 #include "engine/base/text.h"
 #include "engine/model/model.h"
 #include "engine/tensor/shape.h"
+#include "profiler/kernel_names.h"
 
 /* Layouts of values, beside TP_LAYOUT_PLAIN: a number above 1 is the channels of a block (nChw16c: 16). */
 #define TP_DNNL_LAYOUT_ANY (-1) /* the library shall choose */
@@ -37,6 +38,7 @@ struct tp_dnnl_op {
 	int32_t pointer_of[TP_DNNL_ARGS];   /* which pointer goes to args[i] */
 	int32_t arg_count;
 	size_t scratch_bytes;
+	int32_t name; /* its number when kernels are recorded; TP_KERNEL_UNNAMED until the caller sets it */
 };
 
 /* A zeroed operation may be released. */
@@ -45,6 +47,9 @@ void tp_dnnl_op_release(struct tp_dnnl_op *op);
 /* Run on `stream`. Pointers that the operation only reads may point at const memory. */
 enum tp_status tp_dnnl_run(const struct tp_dnnl_op *op, dnnl_stream_t stream, const void *const *pointers,
                            void *scratch);
+
+/* What it is in the library's words, name and implementation, and what all its arguments take but the scratchpad. */
+void tp_dnnl_op_describe(const struct tp_dnnl_op *op, struct tp_kernel_name *name);
 
 enum tp_status tp_dnnl_stream_new(dnnl_stream_t *stream);
 void tp_dnnl_stream_free(dnnl_stream_t stream);

@@ -69,7 +69,7 @@ static inline int32_t tp_slot_first(struct tp_slicing slicing, enum tp_span span
 /* A backward may come in two parts: first the gradient of the inputs, later, from the same x, y and dy, that of the
  * parameters. Batch normalisation computes both in one pass and does so in the first part; what has no parameters has
  * nothing to do in the second. */
-enum tp_backward_part { TP_BACKWARD_BOTH, TP_BACKWARD_INPUT, TP_BACKWARD_WEIGHTS };
+enum tp_backward_part { TP_BACKWARD_BOTH, TP_BACKWARD_INPUT, TP_BACKWARD_WEIGHTS, TP_BACKWARD_PARTS };
 
 struct tp_kernel_spec {
 	const struct tp_layer *layer; /* must outlive the kernel */
@@ -138,7 +138,9 @@ struct tp_kernel {
 	size_t saved_bytes;   /* per slot */
 	size_t scratch_bytes; /* shared by all kernels of a stage */
 	struct tp_kernel_param params[TP_LAYER_MAX_PARAMS];
-	bool aliases_input;  /* y is x under another shape: no buffer, no call (flatten of a plain value) */
+	bool aliases_input; /* y is x under another shape: no buffer, no call (flatten of a plain value) */
+	/* How many kernels are recorded at most: of a forward, of a backward, and more of it for each slice */
+	int32_t forward_kernels, backward_kernels, slice_kernels;
 	char algorithms[96]; /* what was chosen, for the record: "F=winograd BD=winograd BW=direct"; "" when no choice
 	                      */
 };

@@ -67,7 +67,7 @@ static enum tp_status open_device(const struct tp_device_options *options, int32
 	*device = tp_alloc(sizeof **device);
 	if (!*device)
 		return TP_ERR_NOMEM;
-	**device = (struct tp_device){&tp_device_null, stage};
+	**device = (struct tp_device){.ops = &tp_device_null, .stage = stage};
 	return TP_OK;
 }
 

@@ -14,11 +14,10 @@ static bool probe(struct tp_text *line)
 
 static enum tp_status open_device(const struct tp_device_options *options, int32_t stage, struct tp_device **device)
 {
-	(void)options;
 	*device = tp_alloc(sizeof **device);
 	if (!*device)
 		return TP_ERR_NOMEM;
-	**device = (struct tp_device){&tp_device_reference, stage};
+	**device = (struct tp_device){&tp_device_reference, stage, options->kernel_names};
 	return TP_OK;
 }
 

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/backend/kernel_naming.h"
 #include "engine/base/memory.h"
+#include "profiler/kernel_probe.h"
 
 static const struct tp_reference_operator *const operators[TP_LAYER_KINDS] = {
         [TP_LAYER_CONV] = &tp_reference_conv,
@@ -48,6 +50,7 @@ static enum tp_status forward(struct tp_kernel *base, const struct tp_forward_ar
 	const struct tp_reference_kernel *kernel = self(base);
 	int32_t first = args->slice == TP_WHOLE ? 0 : args->slice;
 	int32_t end = args->slice == TP_WHOLE ? kernel->slicing.count : first + 1;
+	int64_t start_ns = tp_kernel_begin();
 	for (int32_t j = first; j < end; j++) {
 		int64_t offset = tp_slices_samples(kernel->slicing, first, j - first);
 		double *y = (double *)args->y + offset * kernel->out_elements;
@@ -63,6 +66,8 @@ static enum tp_status forward(struct tp_kernel *base, const struct tp_forward_ar
 		kernel->op->forward(kernel, &batch, y);
 		apply_relu(kernel, y, batch.samples);
 	}
+	tp_kernel_end(start_ns,
+	              tp_name_of(kernel->forward_names, tp_slices_samples(kernel->slicing, first, end - first)));
 	return TP_OK;
 }
 
@@ -101,6 +106,7 @@ static enum tp_status backward(struct tp_kernel *base, const struct tp_backward_
 	int32_t first = args->first_slice;
 	if (part == TP_BACKWARD_WEIGHTS && (!weights || kernel->op->both_at_once))
 		return TP_OK;
+	int64_t start_ns = tp_kernel_begin();
 	if (weights && !args->accumulate)
 		memset(args->dparams, 0, base->params_bytes);
 	for (int32_t j = first; j < first + args->slice_count; j++) {
@@ -127,6 +133,8 @@ static enum tp_status backward(struct tp_kernel *base, const struct tp_backward_
 		}
 		kernel->op->backward(kernel, &batch, dy, dx, weights ? args->dparams : NULL);
 	}
+	tp_kernel_end(start_ns, tp_name_of(kernel->backward_names[part],
+	                                   tp_slices_samples(kernel->slicing, first, args->slice_count)));
 	return TP_OK;
 }
 
@@ -146,7 +154,11 @@ static void export_param(struct tp_kernel *base, int32_t index, const void *bloc
 
 static void free_kernel(struct tp_kernel *base)
 {
-	tp_free(base);
+	struct tp_reference_kernel *kernel = (struct tp_reference_kernel *)base;
+	tp_free(kernel->forward_names);
+	for (int part = 0; part < TP_BACKWARD_PARTS; part++)
+		tp_free(kernel->backward_names[part]);
+	tp_free(kernel);
 }
 
 static const struct tp_kernel_ops with_params = {forward, infer, backward, import_param, export_param, free_kernel};
@@ -167,11 +179,41 @@ static void lay_out_params(struct tp_kernel *base)
 	}
 }
 
+/* A layer is one kernel forward, and one for each part of its backward. */
+static enum tp_status name_kernels(struct tp_kernel_names *names, struct tp_reference_kernel *kernel)
+{
+	static const char *const passes[TP_BACKWARD_PARTS] = {"B", "BD", "BW"};
+	struct tp_kernel *base = &kernel->base;
+	const struct tp_layer *layer = base->layer;
+	int64_t values = layer->inputs * kernel->in_elements + kernel->out_elements;
+	struct tp_named_kernel described = {
+	        .name = tp_layer_kind_text(layer->kind),
+	        .pass = "F",
+	        .layer = layer,
+	        .from = layer->in_shape,
+	        .to = layer->out_shape,
+	        .window = layer->kind == TP_LAYER_CONV || layer->kind == TP_LAYER_MAXPOOL,
+	        .fixed_bytes = (int64_t)base->params_bytes,
+	        .sample_bytes = values * (int64_t)sizeof(double),
+	        .sample_flops = tp_layer_product_flops(layer),
+	};
+	base->forward_kernels = base->backward_kernels = 1;
+	TP_TRY(tp_name_forwards(names, &described, kernel->slicing, &kernel->forward_names));
+	for (int part = 0; part < TP_BACKWARD_PARTS; part++) {
+		struct tp_named_kernel backward = described;
+		backward.pass = passes[part];
+		backward.sample_flops *= part == TP_BACKWARD_BOTH ? 2 : 1;
+		TP_TRY(tp_name_backwards(names, &backward, kernel->slicing, kernel->span,
+		                         &kernel->backward_names[part]));
+	}
+	return TP_OK;
+}
+
 enum tp_status tp_reference_kernel_new(struct tp_device *device, const struct tp_kernel_spec *spec,
                                        struct tp_kernel **out)
 {
-	(void)device;
 	const struct tp_layer *layer = spec->layer;
+	enum tp_status status = TP_OK;
 	struct tp_reference_kernel *kernel = tp_alloc(sizeof *kernel);
 	if (!kernel)
 		return TP_ERR_NOMEM;
@@ -192,9 +234,14 @@ enum tp_status tp_reference_kernel_new(struct tp_device *device, const struct tp
 		base->scratch_bytes = bytes_of(kernel->op->scratch_bytes, kernel);
 		if (layer->relu) /* the masked gradient of the largest slice */
 			base->scratch_bytes += (size_t)tp_slice_size(spec->slicing, 0) * base->out.sample_bytes;
+		status = name_kernels(device->kernel_names, kernel);
 	} else {
 		base->ops = &alias;
 		base->aliases_input = true;
+	}
+	if (status != TP_OK) {
+		free_kernel(base);
+		return status;
 	}
 	*out = base;
 	return TP_OK;

@@ -14,6 +14,8 @@ struct tp_reference_kernel {
 	struct tp_slicing slicing;
 	enum tp_span span;
 	int64_t in_elements, out_elements; /* of one sample */
+	/* Names of a forward and of each part of a backward, by samples, where kernels are recorded. */
+	int32_t *forward_names, *backward_names[TP_BACKWARD_PARTS];
 };
 
 /* Arguments of an operator: a run of samples that were normalised together, if they were normalised at all. */

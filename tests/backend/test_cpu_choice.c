@@ -220,7 +220,8 @@ static void equal_layers_are_timed_once(void **unused)
 	(void)unused;
 	char first[96], second[96];
 	int64_t budget_ns = 10 * TP_NS_PER_S;
-	const struct tp_device_options options = {TP_CONV_AUTO, folder, &budget_ns};
+	const struct tp_device_options options = {
+	        .conv = TP_CONV_AUTO, .cache_dir = folder, .choice_budget_ns = &budget_ns};
 	char *path = file_of_this_machine();
 	build_conv(&options, 6, first);
 	int64_t after_ns = budget_ns;
@@ -237,9 +238,9 @@ static void without_time_a_rule_decides(void **unused)
 	(void)unused;
 	char algorithms[96], fixed[96];
 	int64_t budget_ns = 0;
-	build_conv(&(struct tp_device_options){TP_CONV_AUTO, NULL, &budget_ns}, 40, algorithms);
+	build_conv(&(struct tp_device_options){.conv = TP_CONV_AUTO, .choice_budget_ns = &budget_ns}, 40, algorithms);
 	assert_int_equal(budget_ns, 0);
-	build_conv(&(struct tp_device_options){TP_CONV_WINOGRAD, NULL, NULL}, 40, fixed);
+	build_conv(&(struct tp_device_options){.conv = TP_CONV_WINOGRAD}, 40, fixed);
 	if (strstr(fixed, "no winograd"))
 		assert_string_equal(algorithms, "F=direct BD=direct BW=direct infer=direct");
 	else
@@ -251,7 +252,10 @@ static void a_fixed_algorithm_is_not_questioned(void **unused)
 	(void)unused;
 	char algorithms[96];
 	int64_t budget_ns = TP_NS_PER_S;
-	build_conv(&(struct tp_device_options){TP_CONV_DIRECT, folder, &budget_ns}, 8, algorithms);
+	build_conv(&(struct tp_device_options){.conv = TP_CONV_DIRECT,
+	                                       .cache_dir = folder,
+	                                       .choice_budget_ns = &budget_ns},
+	           8, algorithms);
 	assert_string_equal(algorithms, "F=direct BD=direct BW=direct infer=direct");
 	assert_int_equal(budget_ns, TP_NS_PER_S);
 }
