@@ -167,7 +167,7 @@ static enum tp_status name_loops(struct batchnorm_kernel *norm)
 	        .name = "running_statistics",
 	        .pass = "F",
 	        .layer = kernel->layer,
-	        .fixed_bytes = 2 * 3 * (int64_t)channel_bytes(kernel->layer),
+	        .fixed_bytes = 2 * 2 * (int64_t)channel_bytes(kernel->layer),
 	};
 	kernel->forward_kernels = 2;
 	kernel->slice_kernels = 2;

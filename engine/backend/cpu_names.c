@@ -77,7 +77,7 @@ enum tp_status tp_cpu_name_gradient_sum(struct tp_cpu_kernel *kernel)
 	        .name = "add",
 	        .pass = kernel->base.layer->kind == TP_LAYER_BATCHNORM ? "B" : "BW",
 	        .layer = kernel->base.layer,
-	        .fixed_bytes = 3 * (int64_t)kernel->base.params_bytes,
+	        .fixed_bytes = 2 * (int64_t)kernel->base.params_bytes,
 	};
 	weight_shape(kernel->base.layer, shape, sizeof shape);
 	return tp_name_fixed(kernel->device->base.kernel_names, &described, shape, &kernel->sum_name);

@@ -26,6 +26,9 @@ enum tp_status tp_run_config_check(const struct tp_run_config *config)
 		               config->batch, config->micro_batches);
 	if (config->partial && config->load_weights[0] == '\0')
 		return tp_fail(TP_ERR_INPUT, "--partial: says how to read --load-weights, which was not given");
+	if (config->profile == TP_PROFILE_KERNELS && config->clock == TP_CLOCK_VIRTUAL)
+		return tp_fail(TP_ERR_INPUT,
+		               "--profile kernels: kernels are timed by the machine's clock; expected --clock real");
 	return TP_OK;
 }
 

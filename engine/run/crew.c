@@ -68,6 +68,7 @@ static enum tp_status make_stages(struct tp_crew *crew, const struct tp_plan *pl
 	        .conv = conv_choice(crew->config),
 	        .cache_dir = cache_dir[0] ? cache_dir : NULL,
 	        .choice_budget_ns = &budget,
+	        .kernel_names = crew->config->profile == TP_PROFILE_KERNELS ? &crew->kernel_names : NULL,
 	};
 	struct tp_stage_spec spec = {
 	        .model = plan->model,
@@ -186,6 +187,7 @@ void tp_crew_release(struct tp_crew *crew)
 		tp_board_release(&crew->board);
 	tp_slot_plan_release(&crew->plan);
 	tp_verify_release(&crew->soundness);
+	tp_kernel_names_release(&crew->kernel_names);
 	tp_sample_order_release(&crew->order);
 	(void)pthread_mutex_destroy(&crew->failure_mutex);
 	*crew = (struct tp_crew){0};

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "engine/run/stage_kernels.h"
 #include "engine/run/stage_layout.h"
+#include "profiler/kernel_probe.h"
 
 static enum tp_status reserve_workspace(struct tp_stage *stage, const struct tp_stage_sizes *sizes)
 {
@@ -61,6 +63,8 @@ enum tp_status tp_stage_init(struct tp_stage *stage, const struct tp_stage_spec 
 		status = tp_stage_lay_out(stage, &sizes);
 	if (status == TP_OK)
 		status = reserve(stage, &sizes);
+	if (status == TP_OK)
+		status = tp_stage_name_kernels(stage, options->kernel_names);
 	tp_free(sizes.gradient_bytes);
 	return status;
 }
@@ -71,6 +75,7 @@ void tp_stage_release(struct tp_stage *stage)
 		if (stage->layers[l].kernel)
 			stage->layers[l].kernel->ops->free(stage->layers[l].kernel);
 	}
+	tp_stage_release_names(stage);
 	tp_free(stage->layers);
 	tp_free(stage->values);
 	tp_free(stage->gradient_written);
@@ -167,9 +172,13 @@ static void keep_input(struct tp_stage *stage, struct tp_activation_slot *slot, 
 {
 	size_t sample_bytes = stage->values[0].desc.sample_bytes;
 	size_t offset = (size_t)tp_stage_slot_first(stage, slice) * sample_bytes;
-	if (stage->owns_input && stage->spec.index > 0)
-		memcpy(slot->base + stage->values[0].offset + offset, (const unsigned char *)slot->input + offset,
-		       (size_t)tp_slice_size(stage->spec.slicing, slice) * sample_bytes);
+	int32_t samples = tp_slice_size(stage->spec.slicing, slice);
+	if (!stage->owns_input || stage->spec.index == 0)
+		return;
+	int64_t start_ns = tp_kernel_begin();
+	memcpy(slot->base + stage->values[0].offset + offset, (const unsigned char *)slot->input + offset,
+	       (size_t)samples * sample_bytes);
+	tp_kernel_end(start_ns, tp_name_of(stage->names.keep_input, samples));
 }
 
 enum tp_status tp_stage_forward(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice,
@@ -182,12 +191,14 @@ enum tp_status tp_stage_forward(struct tp_stage *stage, struct tp_activation_slo
 void tp_stage_loss(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice,
                    struct tp_loss_result *result)
 {
-	int32_t sample = tp_stage_slot_first(stage, slice);
+	int32_t sample = tp_stage_slot_first(stage, slice), samples = tp_slice_size(stage->spec.slicing, slice);
 	const struct tp_tensor_desc *logits = tp_stage_output(stage);
+	int64_t start_ns = tp_kernel_begin();
 	stage->ops->loss_forward(
-	        stage->device, tp_slice_size(stage->spec.slicing, slice), logits->shape.c,
-	        value_data(stage, slot, stage->layer_count, sample), slot->labels + sample,
+	        stage->device, samples, logits->shape.c, value_data(stage, slot, stage->layer_count, sample),
+	        slot->labels + sample,
 	        saved_data(stage, slot, stage->probabilities_offset) + (size_t)sample * logits->sample_bytes, result);
+	tp_kernel_end(start_ns, tp_name_of(stage->names.loss_forward, samples));
 }
 
 /* --- backward -------------------------------------------------------------------------------------------------------
@@ -221,7 +232,9 @@ static void add_gradient(struct tp_stage *stage, const struct backward *backward
                          void *gradient)
 {
 	size_t bytes = stage->values[root].desc.sample_bytes * (size_t)backward->samples;
+	int64_t start_ns = tp_kernel_begin();
 	stage->ops->blend(stage->device, 1, more, 1, gradient, gradient, bytes);
+	tp_kernel_end(start_ns, tp_name_of(stage->values[root].sum_names, backward->samples));
 }
 
 static enum tp_status backward_layer(struct tp_stage *stage, const struct backward *backward, int32_t l)
@@ -266,10 +279,12 @@ static void loss_gradient(struct tp_stage *stage, const struct backward *backwar
 	const struct tp_tensor_desc *logits = tp_stage_output(stage);
 	size_t offset = (size_t)backward->sample * logits->sample_bytes;
 	struct tp_activation_slot *slot = backward->slot;
+	int64_t start_ns = tp_kernel_begin();
 	stage->ops->loss_backward(stage->device, backward->samples, logits->shape.c,
 	                          saved_data(stage, slot, stage->probabilities_offset) + offset,
 	                          slot->labels + backward->sample, 1.0 / stage->spec.slicing.batch,
 	                          at_offset(slot->output_gradient, offset));
+	tp_kernel_end(start_ns, tp_name_of(stage->names.loss_backward, backward->samples));
 }
 
 /* The buffer to read, or what lies between two of them. */
@@ -279,8 +294,10 @@ static void *weights_to_read(struct tp_stage *stage, const struct tp_stage_read 
 	if (read->lambda == 1)
 		return weights->buffer[read->version_buffer];
 	TP_CHECK(stage->blended);
+	int64_t start_ns = tp_kernel_begin();
 	stage->ops->blend(stage->device, read->lambda, weights->buffer[read->version_buffer], 1 - read->lambda,
 	                  weights->buffer[read->newest_buffer], stage->blended, weights->params_bytes);
+	tp_kernel_end(start_ns, stage->names.blend);
 	return stage->blended;
 }
 
@@ -331,8 +348,10 @@ void tp_stage_update(struct tp_stage *stage, int32_t from_buffer, int32_t to_buf
 {
 	struct tp_weights *weights = &stage->weights;
 	struct tp_sgd sgd = {lr, momentum, weight_decay, !weights->stepped[momentum_buffer]};
+	int64_t start_ns = tp_kernel_begin();
 	stage->ops->sgd(stage->device, &sgd, weights->buffer[from_buffer], weights->buffer[to_buffer],
 	                weights->gradient, weights->momentum[momentum_buffer], weights->params_bytes);
+	tp_kernel_end(start_ns, stage->names.update);
 	weights->stepped[momentum_buffer] = true;
 }
 
@@ -340,8 +359,11 @@ void tp_stage_fork_momentum(struct tp_stage *stage, int32_t from, int32_t to)
 {
 	struct tp_weights *weights = &stage->weights;
 	weights->stepped[to] = weights->stepped[from];
-	if (weights->stepped[from])
-		memcpy(weights->momentum[to], weights->momentum[from], weights->params_bytes);
+	if (!weights->stepped[from])
+		return;
+	int64_t start_ns = tp_kernel_begin();
+	memcpy(weights->momentum[to], weights->momentum[from], weights->params_bytes);
+	tp_kernel_end(start_ns, stage->names.fork_momentum);
 }
 
 static enum tp_status infer_layers(struct tp_stage *stage, int32_t samples, int32_t first, int32_t end,

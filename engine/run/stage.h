@@ -54,6 +54,13 @@ struct tp_stage_value {
 	int32_t gradient_index; /* gradient buffer of a root; -1 for input and output, whose gradients are messages, and
 	                           where gradients lie in the slot: */
 	size_t gradient_offset; /* there, when a backward is split */
+	int32_t *sum_names;     /* of adding up its gradient, see tp_stage_names; NULL where nothing is added up */
+};
+
+/* Names of the loops around the layers' kernels, where kernels are recorded; tables are by samples. */
+struct tp_stage_names {
+	int32_t *draw, *upload, *keep_input, *loss_forward, *loss_backward;
+	int32_t blend, update, fork_momentum;
 };
 
 struct tp_stage {
@@ -78,6 +85,7 @@ struct tp_stage {
 	struct tp_weights weights;
 	struct tp_activations activations;
 	struct tp_memory_ledger memory;
+	struct tp_stage_names names;
 };
 
 /* Build the kernels and reserve all memory. Weights start as zeros, see tp_stage_import(). Safe to release after a

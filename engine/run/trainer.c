@@ -199,6 +199,12 @@ void tp_trainer_profile(struct tp_trainer *trainer, bool on)
 	trainer->records.on = on && trainer->crew.config->profile != TP_PROFILE_OFF;
 }
 
+const struct tp_kernel_name *tp_trainer_kernel_names(const struct tp_trainer *trainer, int32_t *count)
+{
+	*count = trainer->crew.kernel_names.count;
+	return trainer->crew.kernel_names.entries;
+}
+
 /* --- training -------------------------------------------------------------------------------------------------------
  */
 

@@ -11,6 +11,8 @@
 #include "engine/model/model.h"
 #include "engine/schedule/cost_table.h"
 #include "engine/schedule/policy.h"
+#include "profiler/counters.h"
+#include "profiler/kernel_names.h"
 #include "profiler/records.h"
 
 struct tp_trainer;
@@ -81,6 +83,9 @@ struct tp_epoch_result {
 	int64_t dropped_records;               /* records lost to a full ring: figures that need them are void */
 	const struct tp_memory_record *memory; /* one per stage, then one for the process (stage -1) */
 	int32_t memory_count;
+	/* With --profile kernels: of each stage's thread over the epoch, by stage. */
+	const struct tp_counter_record *counters;
+	int32_t counter_count;
 	int64_t rss_bytes;              /* resident memory of the process at the end of the epoch */
 	uint64_t allocations_in_window; /* of ours; 0 or a bug */
 };
@@ -120,6 +125,10 @@ void tp_trainer_set_sink(struct tp_trainer *trainer, const struct tp_record_sink
 
 /* Whether the next epochs are recorded, as --profile says; they are unless this says no. */
 void tp_trainer_profile(struct tp_trainer *trainer, bool on);
+
+/* The kernels that --profile kernels records, `*count` of them (0 otherwise): tp_kernel_record's `name` is a place in
+ * it. Owned by the trainer; it does not change. */
+const struct tp_kernel_name *tp_trainer_kernel_names(const struct tp_trainer *trainer, int32_t *count);
 
 /* What the virtual clock makes of an epoch's operations, `count` of them by stage, then by time: for one whose records
  * went to the sink. tp_trainer_epoch() does it for the others. */

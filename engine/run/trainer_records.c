@@ -4,9 +4,24 @@
 
 #include "engine/base/memory.h"
 #include "engine/base/process.h"
+#include "engine/run/stage_kernels.h"
 
 /* A ring shorter than this would have to be emptied all the time. */
 enum { SHORTEST_RING = 1024 };
+
+/* Kernels of the stage that runs most of them in an epoch, at most. */
+static int64_t count_kernels(const struct tp_crew *crew, int64_t forwards, int64_t backwards)
+{
+	const struct tp_pipeline *pipeline = &crew->pipeline;
+	int64_t most = 0, parts = pipeline->policy->backward_split ? 2 : 1;
+	for (int32_t s = 0; s < pipeline->stages; s++) {
+		struct tp_stage_kernel_bound bound = tp_stage_kernel_bound(&crew->workers[s].stage);
+		int64_t count =
+		        forwards * bound.forward + backwards * parts * bound.backward + pipeline->minis * bound.update;
+		most = count > most ? count : most;
+	}
+	return most;
+}
 
 /* Records of one stage in an epoch, at most. */
 static void count_records(const struct tp_crew *crew, int64_t counts[TP_RECORD_KINDS])
@@ -28,6 +43,8 @@ static void count_records(const struct tp_crew *crew, int64_t counts[TP_RECORD_K
 	int64_t counted = pipeline->independent ? 2 : 1;
 	counts[TP_RECORD_MEMORY] = 4 * slots + 2 * counted * ops + TP_MEM_KINDS;
 	counts[TP_RECORD_VERSION] = minis + 2;
+	if (crew->config->profile == TP_PROFILE_KERNELS && crew->config->clock == TP_CLOCK_REAL)
+		counts[TP_RECORD_KERNEL] = count_kernels(crew, forwards, backwards);
 }
 
 static enum tp_status reserve(struct tp_record_array *array, enum tp_record_kind kind, int32_t stages, int64_t *bytes)
@@ -64,8 +81,10 @@ enum tp_status tp_trainer_records_init(struct tp_trainer_records *records, struc
 	records->on = crew->config->profile != TP_PROFILE_OFF;
 	records->memory = tp_alloc_array((size_t)stages + 1, sizeof *records->memory);
 	records->recorders = tp_alloc_array((size_t)stages, sizeof(struct tp_recorder *));
-	if (!records->memory || !records->recorders)
+	records->counted = tp_alloc_array((size_t)stages * TP_COUNTERS, sizeof *records->counted);
+	if (!records->memory || !records->recorders || !records->counted)
 		return TP_ERR_NOMEM;
+	records->record_bytes = tp_kernel_names_bytes(&crew->kernel_names);
 	for (enum tp_record_kind kind = 0; kind < TP_RECORD_KINDS; kind++)
 		TP_TRY(reserve(&records->arrays[kind], kind, stages, &records->record_bytes));
 	for (int32_t s = 0; s < stages; s++) {
@@ -87,6 +106,7 @@ void tp_trainer_records_release(struct tp_trainer_records *records)
 		tp_free(records->arrays[kind].records);
 	tp_free(records->memory);
 	tp_free(records->recorders);
+	tp_free(records->counted);
 	*records = (struct tp_trainer_records){0};
 }
 
@@ -185,6 +205,17 @@ static void gather_memory(struct tp_trainer_records *records, const struct tp_cr
 	result->memory_count = stages + 1;
 }
 
+static void gather_counters(struct tp_trainer_records *records, const struct tp_crew *crew,
+                            struct tp_epoch_result *result)
+{
+	result->counters = records->counted;
+	for (int32_t s = 0; s < crew->pipeline.stages; s++) {
+		const struct tp_worker *worker = &crew->workers[s];
+		for (int32_t i = 0; i < worker->counted_count; i++)
+			records->counted[result->counter_count++] = worker->counted[i];
+	}
+}
+
 enum tp_status tp_trainer_records_end(struct tp_trainer_records *records, struct tp_crew *crew,
                                       int64_t rss_before_bytes, struct tp_epoch_result *result)
 {
@@ -198,5 +229,6 @@ enum tp_status tp_trainer_records_end(struct tp_trainer_records *records, struct
 	else if (!result->streamed)
 		gather_events(records, crew, &result->records);
 	gather_memory(records, crew, rss_before_bytes, result);
+	gather_counters(records, crew, result);
 	return status;
 }

@@ -15,6 +15,7 @@ struct tp_trainer_records {
 	} arrays[TP_RECORD_KINDS];
 	struct tp_memory_record *memory; /* stages, then the process */
 	struct tp_recorder **recorders;
+	struct tp_counter_record *counted; /* stages times TP_COUNTERS */
 	struct tp_drain drain;
 	bool on;       /* --profile is not off, and neither is this epoch: see tp_trainer_profile() */
 	bool streamed; /* an epoch's records do not fit */

@@ -225,8 +225,10 @@ static enum tp_status work(struct tp_worker *worker)
 
 void tp_worker_epoch(struct tp_worker *worker)
 {
+	tp_worker_begin_kernels(worker);
 	worker->idle_since_ns = run_clock(worker->crew);
 	enum tp_status status = work(worker);
+	tp_worker_end_kernels(worker);
 	if (status != TP_OK)
 		tp_crew_fail(worker->crew, status);
 }

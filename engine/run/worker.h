@@ -14,6 +14,8 @@
 #include "engine/transport/board.h"
 #include "engine/transport/channel.h"
 #include "engine/transport/courier.h"
+#include "profiler/counters.h"
+#include "profiler/kernel_names.h"
 #include "profiler/recorder.h"
 
 struct tp_worker {
@@ -36,6 +38,9 @@ struct tp_worker {
 	int64_t first_start_ns, last_end_ns;
 	struct tp_loss_result loss; /* last stage: summed over the forwards */
 	int64_t samples_seen;
+	struct tp_counters counters; /* of the stage's thread, with --profile kernels; and what they came to: */
+	struct tp_counter_record counted[TP_COUNTERS];
+	int32_t counted_count;
 };
 
 /* What the workers of a run share. Everything but the atomics is read-only while they work. */
@@ -51,7 +56,8 @@ struct tp_crew {
 	struct tp_board board;
 	struct tp_slot_plan plan; /* static order only */
 	bool static_order;
-	struct tp_verify_report soundness; /* the verifier's, of this plan and these rings */
+	struct tp_kernel_names kernel_names; /* --profile kernels only */
+	struct tp_verify_report soundness;   /* the verifier's, of this plan and these rings */
 	const struct tp_emulation *emulation;
 	struct tp_courier courier; /* real clock with links only */
 	int64_t clock_zero_ns;

@@ -1,5 +1,8 @@
 #include "engine/run/worker_compute.h"
 
+#include "engine/backend/kernel_naming.h"
+#include "profiler/kernel_probe.h"
+
 /* --- slots ---------------------------------------------------------------------------------------------------------
  */
 
@@ -47,12 +50,16 @@ static void draw_samples(struct tp_worker *worker, struct tp_activation_slot *sl
 		return;
 	int32_t slice = slice_of(worker, action);
 	int32_t first = tp_slice_first(crew->slicing, slice), count = tp_slice_size(crew->slicing, slice);
+	int64_t start_ns = tp_kernel_begin();
 	tp_batch_train(crew->dataset, &crew->order, (action->mini - 1) * crew->slicing.batch + first, count,
 	               worker->staging, NULL);
+	tp_kernel_end(start_ns, tp_name_of(stage->names.draw, count));
 	unsigned char *input = tp_stage_input_data(stage, slot);
 	size_t offset = (size_t)tp_stage_slot_first(stage, slice) * stage->spec.input.sample_bytes;
+	start_ns = tp_kernel_begin();
 	stage->ops->upload(stage->device, worker->staging, input + offset,
 	                   count * tp_shape_elements(stage->spec.input.shape));
+	tp_kernel_end(start_ns, tp_name_of(stage->names.upload, count));
 }
 
 static void compute_loss(struct tp_worker *worker, struct tp_activation_slot *slot, const struct tp_action *action)

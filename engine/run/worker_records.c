@@ -1,6 +1,7 @@
 #include "engine/run/worker_records.h"
 
 #include "engine/run/worker_compute.h"
+#include "profiler/kernel_probe.h"
 
 void tp_worker_record_op(struct tp_worker *worker, const struct tp_action *action, const struct tp_op_times *times)
 {
@@ -110,4 +111,23 @@ void tp_worker_record_versions(struct tp_worker *worker, int64_t now_ns)
 	}
 	worker->freed_count = 0;
 	tp_worker_count_versions(worker);
+}
+
+void tp_worker_begin_kernels(struct tp_worker *worker)
+{
+	const struct tp_crew *crew = worker->crew;
+	const struct tp_ring *rings = worker->recorder.rings;
+	worker->counted_count = 0;
+	if (crew->config->profile != TP_PROFILE_KERNELS || rings[TP_RECORD_OP].capacity == 0)
+		return;
+	if (rings[TP_RECORD_KERNEL].capacity > 0) /* a device without values has no kernels */
+		tp_kernel_probe = (struct tp_kernel_probe){&worker->recorder, crew->clock_zero_ns};
+	tp_counters_start(&worker->counters, tp_counter_events, TP_COUNTERS);
+}
+
+void tp_worker_end_kernels(struct tp_worker *worker)
+{
+	tp_kernel_probe = (struct tp_kernel_probe){0};
+	worker->counted_count = worker->counters.count;
+	tp_counters_stop(&worker->counters, (int16_t)worker->index, worker->counted);
 }

@@ -30,4 +30,9 @@ void tp_worker_note_freed(void *context, int64_t version);
  * here on `now_ns` is also the time of what is recorded without one. */
 void tp_worker_record_versions(struct tp_worker *worker, int64_t now_ns);
 
+/* On the stage's thread, before and after the epoch: its kernels are recorded and its events counted where --profile
+ * kernels asks for them. */
+void tp_worker_begin_kernels(struct tp_worker *worker);
+void tp_worker_end_kernels(struct tp_worker *worker);
+
 #endif
