@@ -38,7 +38,7 @@ void tp_describe_kernel(const struct tp_named_kernel *kernel, int32_t samples, s
 {
 	*name = begin_name(kernel);
 	add_shape(name->shape, sizeof name->shape, samples, kernel->from);
-	if (!tp_shape_equal(kernel->from, kernel->to)) {
+	if (!tp_shape_equal(kernel->from, kernel->to) || kernel->sample_flops > 0) {
 		size_t length = strlen(name->shape);
 		(void)snprintf(name->shape + length, sizeof name->shape - length, " -> ");
 		add_shape(name->shape, sizeof name->shape, samples, kernel->to);

@@ -11,7 +11,7 @@ struct tp_named_kernel {
 	const char *name;
 	const char *pass;
 	const struct tp_layer *layer;      /* NULL: it is no layer's */
-	struct tp_shape from, to;          /* of a sample, alike where it has one shape only */
+	struct tp_shape from, to;          /* of a sample; alike where it has one shape only, and no product */
 	bool window;                       /* the layer's window is part of the shape */
 	int64_t fixed_bytes, sample_bytes; /* moved whatever the samples, and for each */
 	int64_t sample_flops;
