@@ -61,7 +61,7 @@ struct pipe *pipe_open(struct pipe_kind kind)
 {
 	struct pipe *pipe = calloc(1, sizeof *pipe);
 	const struct tp_device_ops *ops = NULL;
-	const struct tp_device_options options = {.conv = TP_CONV_DIRECT};
+	const struct tp_device_options options = {.conv = TP_CONV_DIRECT, .kernel_names = kind.kernel_names};
 	assert_non_null(pipe);
 	pipe->kind = kind;
 	assert_int_equal(tp_device_find(pipe_devices[kind.device], &ops), TP_OK);

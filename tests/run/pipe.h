@@ -18,6 +18,7 @@ struct pipe_kind {
 	int32_t stages;
 	enum tp_span span;
 	bool split, recompute, blends;
+	struct tp_kernel_names *kernel_names; /* NULL: kernels are not named */
 };
 
 struct pipe {

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "baselines/policies.h"
+#include "engine/base/memory.h"
 #include "tests/run/training.h"
 
 enum { MINIS = 4, BATCH = 7, STAGES = 3, MICROS = 3 };
@@ -342,6 +344,30 @@ static void kernels_take_part_in_sharing_the_buffer(void **state)
 	tp_dataset_free(dataset);
 }
 
+/* Names are made in many places; a plan that runs out of memory in any of them fails cleanly. */
+static void a_plan_without_memory_for_names_is_refused(void **state)
+{
+	(void)state;
+	static const char *const devices[] = {"cpu", "reference"};
+	struct tp_dataset *dataset = training_dataset((int64_t)MINIS * BATCH, 8);
+	for (int d = 0; d < 2; d++) {
+		struct tp_run_config config = kernels_config("timeprest", "mlp", devices[d]);
+		const struct tp_policy *policy;
+		struct tp_run_control control = {0};
+		struct tp_trainer *trainer = NULL;
+		enum tp_status status = TP_ERR_NOMEM;
+		assert_int_equal(tp_policy_find(config.schedule, &policy), TP_OK);
+		for (int64_t successes = 0; status != TP_OK; successes++) {
+			tp_alloc_fail_after(successes);
+			status = tp_trainer_new(&config, policy, dataset, &control, &trainer);
+			tp_alloc_fail_after(-1);
+			assert_true(status == TP_OK || status == TP_ERR_NOMEM);
+		}
+		tp_trainer_free(trainer);
+	}
+	tp_dataset_free(dataset);
+}
+
 static void the_virtual_clock_times_no_kernels(void **state)
 {
 	(void)state;
@@ -364,6 +390,7 @@ int main(void)
 	        cmocka_unit_test(a_device_without_values_has_no_kernels),
 	        cmocka_unit_test(counters_are_there_or_say_why),
 	        cmocka_unit_test(kernels_take_part_in_sharing_the_buffer),
+	        cmocka_unit_test(a_plan_without_memory_for_names_is_refused),
 	        cmocka_unit_test(the_virtual_clock_times_no_kernels),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
