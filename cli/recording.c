@@ -140,6 +140,13 @@ static enum tp_status record_costs(struct tp_recording *recording, const struct 
 	return status;
 }
 
+static enum tp_status record_kernel_names(struct tp_recording *recording, const struct tp_trainer *trainer)
+{
+	int32_t count;
+	const struct tp_kernel_name *names = tp_trainer_kernel_names(trainer, &count);
+	return count > 0 ? tp_store_add_kernel_names(recording->store, recording->run_id, names, count) : TP_OK;
+}
+
 /* What a run's row says whether it was planned or not. Texts are gathered here and released by the caller. */
 struct described {
 	struct tp_environment environment;
@@ -213,6 +220,8 @@ static enum tp_status begin_planned(struct tp_recording *recording, const struct
 		status = tp_store_begin_run(recording->store, run, &recording->run_id);
 		if (status == TP_OK)
 			status = record_costs(recording, trainer);
+		if (status == TP_OK)
+			status = record_kernel_names(recording, trainer);
 	}
 	tp_free(emulated);
 	tp_free(stages);

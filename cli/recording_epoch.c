@@ -124,6 +124,8 @@ static struct tp_store_epoch epoch_row(const struct tp_epoch_result *result)
 	        .records = result->records,
 	        .memory = result->memory,
 	        .memory_count = result->memory_count,
+	        .counters = result->counters,
+	        .counter_count = result->counter_count,
 	};
 }
 

@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #include "engine/base/status.h"
+#include "profiler/counters.h"
+#include "profiler/kernel_names.h"
 #include "profiler/metrics.h"
 
 /* PRAGMA application_id of our files ("TPBN") and the schema version this build writes. */
@@ -95,6 +97,11 @@ enum tp_status tp_store_begin_run(struct tp_store *store, const struct tp_store_
 enum tp_status tp_store_add_costs(struct tp_store *store, int64_t run_id, const struct tp_store_cost *costs,
                                   int64_t count);
 
+/* The names of the kernels of a run, in the order of their numbers, before any of its kernel records; one transaction.
+ */
+enum tp_status tp_store_add_kernel_names(struct tp_store *store, int64_t run_id, const struct tp_kernel_name *names,
+                                         int32_t count);
+
 struct tp_store_epoch {
 	int32_t epoch;
 	const char *profile_level; /* off, ops or kernels */
@@ -112,6 +119,8 @@ struct tp_store_epoch {
 	const struct tp_metrics *metrics; /* what the records come to; NULL: nothing, as when some were lost */
 	const struct tp_memory_record *memory;
 	int32_t memory_count;
+	const struct tp_counter_record *counters;
+	int32_t counter_count;
 	struct tp_store_prediction {
 		int64_t window_ns; /* 0: none */
 		int64_t version_difference_max;

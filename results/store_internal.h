@@ -69,6 +69,15 @@
 	  TP_INSERT("memory_change",                                                                                   \
 	            "run_id, epoch, stage, record_number, time_ns, kind, kind_bytes, stage_bytes, operation_number",   \
 	            "?,?,?,?,?,?,?,?,?"))                                                                              \
+	X(TP_INSERT_KERNEL_NAME,                                                                                       \
+	  TP_INSERT("kernel_name", "run_id, name, implementation, pass, layer, shape, moved_bytes, kernel_flops",      \
+	            "?,?,?,?,?,?,?,?"))                                                                                \
+	X(TP_INSERT_KERNEL,                                                                                            \
+	  TP_INSERT("kernel",                                                                                          \
+	            "run_id, epoch, stage, record_number, operation_number, kernel_name_id, start_ns, end_ns",         \
+	            "?,?,?,?,?,?,?,?"))                                                                                \
+	X(TP_INSERT_COUNTER,                                                                                           \
+	  TP_INSERT("counter", "run_id, epoch, stage, counter, event_count, absent_reason", "?,?,?,?,?,?"))            \
 	X(TP_INSERT_IDLE,                                                                                              \
 	  TP_INSERT("idle", "run_id, epoch, stage, record_number, cause, start_ns, end_ns, operation_number",          \
 	            "?,?,?,?,?,?,?,?"))                                                                                \
@@ -118,6 +127,8 @@ struct tp_store {
 	sqlite3 *db;
 	bool opened;                             /* false while failures still mean that the file is refused */
 	sqlite3_stmt *statements[TP_STATEMENTS]; /* prepared at first use */
+	/* The names of a run's kernels lie one behind another: that of its kernel 0, as last asked for. */
+	int64_t named_run_id, first_kernel_name_id;
 	char path[];
 };
 

@@ -44,6 +44,58 @@ static enum tp_status write_change(struct tp_store *store, int64_t run_id, int32
 	                       tp_integer(change->operation));
 }
 
+/* The name of the run's kernel 0. */
+static enum tp_status find_first_name(struct tp_store *store, int64_t run_id)
+{
+	static const char what[] = "find the names of kernels";
+	sqlite3_stmt *statement;
+	if (store->named_run_id == run_id)
+		return TP_OK;
+	TP_TRY(tp_store_prepare(store, "SELECT min(kernel_name_id) FROM kernel_name WHERE run_id = ?", what,
+	                        &statement));
+	(void)sqlite3_bind_int64(statement, 1, run_id);
+	int rc = sqlite3_step(statement);
+	enum tp_status status = TP_OK;
+	if (rc == SQLITE_ROW && sqlite3_column_type(statement, 0) != SQLITE_NULL)
+		store->first_kernel_name_id = sqlite3_column_int64(statement, 0);
+	else if (rc == SQLITE_ROW)
+		status = tp_fail(TP_ERR_INPUT, "database '%s': run %lld has kernels but no names for them", store->path,
+		                 (long long)run_id);
+	else
+		status = tp_store_failed(store, rc, what);
+	(void)sqlite3_finalize(statement);
+	store->named_run_id = status == TP_OK ? run_id : 0;
+	return status;
+}
+
+static enum tp_status write_kernel(struct tp_store *store, int64_t run_id, int32_t epoch, int64_t number,
+                                   const struct tp_kernel_record *kernel)
+{
+	TP_TRY(find_first_name(store, run_id));
+	return TP_STORE_INSERT(store, TP_INSERT_KERNEL, tp_integer(run_id), tp_integer(epoch),
+	                       tp_integer(kernel->stage), tp_integer(number), tp_integer(kernel->operation),
+	                       tp_integer(store->first_kernel_name_id + kernel->name), tp_integer(kernel->start_ns),
+	                       tp_integer(kernel->end_ns));
+}
+
+static enum tp_status write_names(struct tp_store *store, int64_t run_id, const struct tp_kernel_name *names,
+                                  int32_t count)
+{
+	for (int32_t i = 0; i < count; i++)
+		TP_TRY(TP_STORE_INSERT(store, TP_INSERT_KERNEL_NAME, tp_integer(run_id), tp_text_cell(names[i].name),
+		                       tp_text_cell(names[i].implementation), tp_text_cell(names[i].pass),
+		                       tp_text_cell(names[i].layer), tp_text_cell(names[i].shape),
+		                       tp_integer(names[i].moved_bytes), tp_integer(names[i].kernel_flops)));
+	return TP_OK;
+}
+
+enum tp_status tp_store_add_kernel_names(struct tp_store *store, int64_t run_id, const struct tp_kernel_name *names,
+                                         int32_t count)
+{
+	TP_TRY(tp_store_begin(store)); /* nobody else writes meanwhile: the rows are numbered one after another */
+	return tp_store_end(store, write_names(store, run_id, names, count));
+}
+
 enum tp_status tp_store_write_batch(struct tp_store *store, int64_t run_id, const struct tp_record_batch *batch)
 {
 	for (int64_t i = 0; i < batch->count; i++) {
@@ -66,8 +118,11 @@ enum tp_status tp_store_write_batch(struct tp_store *store, int64_t run_id, cons
 			status = write_change(store, run_id, batch->epoch, number,
 			                      &((const struct tp_memory_change *)batch->records)[i]);
 			break;
-		case TP_RECORD_VERSION: /* part of the metrics */
 		case TP_RECORD_KERNEL:
+			status = write_kernel(store, run_id, batch->epoch, number,
+			                      &((const struct tp_kernel_record *)batch->records)[i]);
+			break;
+		case TP_RECORD_VERSION: /* part of the metrics */
 		case TP_RECORD_KINDS:
 			break;
 		}

@@ -140,6 +140,13 @@ static enum tp_status write_epoch(struct tp_store *store, int64_t run_id, const 
 	TP_TRY(write_records(store, run_id, epoch));
 	for (int32_t i = 0; i < epoch->memory_count; i++)
 		TP_TRY(write_memory(store, run_id, epoch->epoch, &epoch->memory[i]));
+	for (int32_t i = 0; i < epoch->counter_count; i++) {
+		const struct tp_counter_record *counter = &epoch->counters[i];
+		TP_TRY(TP_STORE_INSERT(store, TP_INSERT_COUNTER, tp_integer(run_id), tp_integer(epoch->epoch),
+		                       tp_integer(counter->stage), tp_text_cell(counter->counter),
+		                       counter->present ? tp_integer(counter->value) : none,
+		                       tp_text_cell(counter->reason)));
+	}
 	const struct tp_store_prediction *predicted = &epoch->predicted;
 	if (predicted->window_ns > 0)
 		TP_TRY(TP_STORE_INSERT(store, TP_INSERT_PREDICTION, tp_integer(run_id), tp_integer(epoch->epoch),

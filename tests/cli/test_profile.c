@@ -286,6 +286,51 @@ static void profiling_off_records_nothing(void **state)
 	assert_int_equal(query("SELECT count(*) FROM run_check WHERE passed"), 2); /* what needs no records */
 }
 
+/* Kernels lie in their operations, one after another, and are named; short rings lose none. */
+static void kernels_are_rows_like_the_rest(void **state)
+{
+	(void)state;
+	expect_well("run timeprest --stages 2 --synthetic-train 72 --epochs 2 --profile kernels " SMALL);
+	expect_well("run timeprest --stages 2 --synthetic-train 1800 --profile kernels --profile-buffer 64KiB --hidden "
+	            "64 " SMALL);
+	expect_no_contradiction(2);
+	static const struct {
+		const char *what, *sql;
+	} wrong[] = {
+	        {"kernels outside of their operation", "SELECT count(*) FROM kernel AS k LEFT JOIN operation AS o ON "
+	                                               "(o.run_id, o.epoch, o.stage, o.record_number) = "
+	                                               "(k.run_id, k.epoch, k.stage, k.operation_number) WHERE "
+	                                               "o.run_id IS NULL OR k.start_ns < o.start_ns OR "
+	                                               "k.end_ns > o.end_ns"},
+	        {"kernels without a name of their run", "SELECT count(*) FROM kernel AS k LEFT JOIN kernel_name AS n "
+	                                                "USING (kernel_name_id) WHERE n.run_id IS NOT "
+	                                                "k.run_id"},
+	        {"operations without a kernel",
+	         "SELECT count(*) FROM operation AS o WHERE NOT EXISTS (SELECT 1 FROM kernel AS k WHERE (k.run_id, "
+	         "k.epoch, "
+	         "k.stage, k.operation_number) = (o.run_id, o.epoch, o.stage, o.record_number))"},
+	        {"kernels that overlap", "SELECT count(*) FROM kernel AS k JOIN kernel AS l ON (k.run_id, k.epoch, "
+	                                 "k.stage, k.record_number + 1) = "
+	                                 "(l.run_id, l.epoch, l.stage, l.record_number) WHERE k.end_ns > l.start_ns"},
+	        {"updates that are not one sgd kernel", "SELECT count(*) FROM operation AS o WHERE kind = 'U' AND "
+	                                                "(SELECT count(*) FROM kernel AS k JOIN kernel_name "
+	                                                "USING (kernel_name_id) WHERE (k.run_id, k.epoch, k.stage, "
+	                                                "k.operation_number) = (o.run_id, o.epoch, o.stage, "
+	                                                "o.record_number) AND kernel_name.name = 'sgd') <> 1"},
+	        {"counters without a value or a reason, or with both",
+	         "SELECT count(*) FROM counter WHERE (event_count IS NULL) = (absent_reason = '')"},
+	};
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		int64_t found = query(wrong[i].sql);
+		if (found != 0)
+			fail_msg("expected no %s, found %lld", wrong[i].what, (long long)found);
+	}
+	assert_int_equal(query("SELECT count(*) FROM counter"), 3 * 2 * 3); /* counters, stages, epochs */
+	assert_true(query("SELECT count(*) FROM kernel WHERE run_id = 2") > 3000);
+	assert_int_equal(query("SELECT count(*) FROM kernel_name WHERE name = 'sgd'"),
+	                 2 * 2); /* a stage each: sizes differ */
+}
+
 /* Recorded epochs beside others, in pairs that begin with either in turn. */
 static void what_profiling_costs_is_stored(void **state)
 {
@@ -351,6 +396,7 @@ int main(int argc, char **argv)
 	        cmocka_unit_test_setup(two_runs_share_a_file, begin),
 	        cmocka_unit_test_setup(lost_records_void_the_figures, begin),
 	        cmocka_unit_test_setup(profiling_off_records_nothing, begin),
+	        cmocka_unit_test_setup(kernels_are_rows_like_the_rest, begin),
 	        cmocka_unit_test_setup(what_profiling_costs_is_stored, begin),
 	        cmocka_unit_test_setup(targets_are_reported, begin),
 	};
