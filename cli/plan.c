@@ -50,7 +50,7 @@ static struct traffic traffic_of(const struct plan *plan, int32_t stage)
  * activation, differs between them: naive 2 N D each, nF1B (N + 1) D each. */
 static void paper_volumes(const struct plan *plan, double *naive, double *nf1b)
 {
-	int32_t n = plan->info->config->micro_batches;
+	int32_t n = plan->info->micro_batches; /* 1 where a schedule ignores the option */
 	*naive = *nf1b = 0;
 	for (int32_t s = 0; s + 1 < plan->info->stages; s++) {
 		double micro =

@@ -178,6 +178,27 @@ static void predictions_hold_for_some(void **state)
 	json_decref(root);
 }
 
+/* One definition of the paper's volumes, also for a schedule that ignores --micro-batches. */
+static void a_plan_has_the_volumes_of_its_run(void **state)
+{
+	(void)state;
+	static const char *const names[] = {"pipedream", "timeprest"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		char arguments[512];
+		(void)snprintf(arguments, sizeof arguments, "plan --schedule %s " SMALL " --json", names[i]);
+		json_t *plan = cli_run_json(arguments);
+		(void)snprintf(arguments, sizeof arguments, "run --schedule %s " SMALL " --json", names[i]);
+		json_t *root = cli_run_json(arguments);
+		json_t *communication = json_object_get(epoch_of_run(root, 0), "communication");
+		assert_true(number_at(plan, "paper_naive_bytes") ==
+		            number_at(communication, "naive_bytes_per_mini_batch"));
+		assert_true(number_at(plan, "paper_nf1b_bytes") ==
+		            number_at(communication, "timeprest_bytes_per_mini_batch"));
+		json_decref(root);
+		json_decref(plan);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +206,7 @@ int main(int argc, char **argv)
 	        cmocka_unit_test_setup(volumes_are_those_of_the_messages, begin),
 	        cmocka_unit_test_setup(a_bound_is_said_where_it_is, begin),
 	        cmocka_unit_test_setup(predictions_hold_for_some, begin),
+	        cmocka_unit_test_setup(a_plan_has_the_volumes_of_its_run, begin),
 	};
 	if (argc != 2)
 		return 1;
