@@ -63,7 +63,7 @@ static double idle_share(const struct tp_store_outcome *outcome)
 
 static double version_difference(const struct tp_store_outcome *outcome)
 {
-	return (double)outcome->version_difference_max;
+	return outcome->version_difference_max;
 }
 
 static double peak_bytes(const struct tp_store_outcome *outcome)

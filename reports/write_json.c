@@ -133,27 +133,29 @@ static void add_runs(const struct tp_report_schedule *schedule, json_t *runs)
 
 static json_t *summary_object(const struct tp_report_schedule *s)
 {
+	bool measured = s->measured_epochs > 0;
 	json_t *versions = json_array(), *peaks = json_array();
 	for (int32_t i = 0; i < s->stages; i++) {
-		(void)json_array_append_new(versions, json_integer(s->versions_alive_max[i]));
+		if (measured)
+			(void)json_array_append_new(versions, json_integer(s->versions_alive_max[i]));
 		(void)json_array_append_new(peaks, json_integer(s->stage_peak_bytes[i]));
 	}
 	return json_pack(
-	        "{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:I, s:i, s:o, s:o, s:o, s:o, s:o, "
+	        "{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:i, s:o, s:o, s:o, s:o, s:o, "
 	        "s:o, s:o, s:o, s:o, s:o}",
 	        "schedule", s->name, "epochs", (json_int_t)s->window.count, "window_median_ns",
 	        number(s->window.median), "window_min_ns", number(s->window.min), "window_max_ns",
 	        number(s->window.max), "window_stdev_ns", number(s->window.stdev), "samples_per_s_median",
-	        number(s->samples_per_s.median), "idle_total_ratio", optional(s->measured_epochs > 0, s->idle_total),
-	        "idle_ideal_ratio", optional(s->measured_epochs > 0, s->idle_ideal), "version_difference_max",
-	        (json_int_t)s->version_difference_max, "versions_alive_max", versions, "stage_peak_bytes", peaks,
-	        "peak_total_bytes", (json_int_t)s->peak_total_bytes, "fullest_stage", (int)s->fullest_stage,
-	        "test_loss", optional(s->evaluated, s->test_loss), "test_top1_share",
+	        number(s->samples_per_s.median), "idle_total_ratio", optional(measured, s->idle_total),
+	        "idle_ideal_ratio", optional(measured, s->idle_ideal), "version_difference_max",
+	        measured ? json_integer(s->version_difference_max) : json_null(), "versions_alive_max", versions,
+	        "stage_peak_bytes", peaks, "peak_total_bytes", (json_int_t)s->peak_total_bytes, "fullest_stage",
+	        (int)s->fullest_stage, "test_loss", optional(s->evaluated, s->test_loss), "test_top1_share",
 	        optional(s->evaluated, s->test_top1), "test_top5_share", optional(s->evaluated, s->test_top5),
 	        "predicted_median_ns", optional(s->predicted_epochs > 0, s->predicted_ns), "difference_ratio",
 	        optional(s->predicted_epochs > 0, s->difference), "alpha_ratio", optional(s->transfers, s->alpha),
 	        "exposed_ns", optional(s->transfers, s->exposed_ns), "staleness_idle_total_ratio",
-	        optional(s->bounded && s->measured_epochs > 0, s->staleness_idle_total), "version_difference_paper",
+	        optional(s->bounded && measured, s->staleness_idle_total), "version_difference_paper",
 	        s->version_paper > 0 ? json_integer(s->version_paper) : json_null(), "version_difference_exact",
 	        s->version_exact > 0 ? json_integer(s->version_exact) : json_null());
 }

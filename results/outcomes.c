@@ -29,7 +29,7 @@ static void read_outcome(sqlite3_stmt *row, struct tp_store_outcome *outcome)
 	        .repeat = sqlite3_column_int(row, REPEAT),
 	        .samples_per_s = real(row, RATE),
 	        .idle_total_share = real(row, IDLE),
-	        .version_difference_max = sqlite3_column_int64(row, DIFFERENCE),
+	        .version_difference_max = real(row, DIFFERENCE),
 	        .stages_peak_bytes = sqlite3_column_int64(row, PEAK),
 	};
 	(void)snprintf(outcome->reason, sizeof outcome->reason, "%s", sqlite3_column_text(row, REASON));

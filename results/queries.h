@@ -50,7 +50,7 @@ void tp_stored_epoch_release(struct tp_stored_epoch *stored);
 enum tp_status tp_store_read_costs(struct tp_store *store, int64_t run_id, struct tp_store_cost **costs,
                                    int64_t *count);
 
-/* One run of a comparison, in short: medians and means over its epochs; NAN or 0 where nothing was recorded. */
+/* One run of a comparison, in short: medians and means over its epochs; NAN where nothing was recorded. */
 struct tp_store_outcome {
 	int64_t run_id;
 	uint64_t config_hash;
@@ -59,7 +59,7 @@ struct tp_store_outcome {
 	char reason[TP_DETAIL_BYTES];
 	double median_epoch_ns, predicted_ns; /* the latter NAN where the virtual clock predicted nothing */
 	double samples_per_s, idle_total_share;
-	int64_t version_difference_max;
+	double version_difference_max; /* NAN where no operations were recorded */
 	int64_t stages_peak_bytes;
 };
 

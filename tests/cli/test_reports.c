@@ -199,6 +199,21 @@ static void a_plan_has_the_volumes_of_its_run(void **state)
 	}
 }
 
+/* Without records nothing is known of versions, which is not the same as none. */
+static void what_was_not_recorded_is_not_zero(void **state)
+{
+	(void)state;
+	json_t *root = cli_run_json("run --schedule timeprest " SMALL " --profile off --json");
+	assert_true(is_null(schedule_at(root, 0), "version_difference_max"));
+	assert_int_equal(json_array_size(json_object_get(schedule_at(root, 0), "versions_alive_max")), 0);
+	json_decref(root);
+	root = cli_run_json("sweep --schedule timeprest " SMALL " --profile off --json");
+	json_t *point = json_array_get(json_object_get(root, "points"), 0);
+	assert_true(is_null(point, "version_difference_max") && is_null(point, "idle_share_of_total"));
+	assert_true(number_at(point, "stages_peak_bytes") > 0); /* counted all the same */
+	json_decref(root);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +222,7 @@ int main(int argc, char **argv)
 	        cmocka_unit_test_setup(a_bound_is_said_where_it_is, begin),
 	        cmocka_unit_test_setup(predictions_hold_for_some, begin),
 	        cmocka_unit_test_setup(a_plan_has_the_volumes_of_its_run, begin),
+	        cmocka_unit_test_setup(what_was_not_recorded_is_not_zero, begin),
 	};
 	if (argc != 2)
 		return 1;
