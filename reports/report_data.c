@@ -294,22 +294,27 @@ static void add_epoch(struct tp_report_schedule *schedule, const struct tp_repor
 		schedule->version_chains = epoch->metrics.version_chains;
 }
 
-/* Accuracy of a schedule: the mean of its runs' latest epochs. */
+/* What a schedule learnt: the mean of its runs' latest epochs. */
 static void summarize_learning(struct tp_report_schedule *schedule)
 {
-	int32_t evaluated = 0;
+	int32_t trained = 0, evaluated = 0;
 	for (int32_t r = 0; r < schedule->run_count; r++) {
 		const struct tp_report_run *run = &schedule->runs[r];
 		const struct tp_report_epoch *last = run->epoch_count ? &run->epochs[run->epoch_count - 1] : NULL;
 		if (!schedule->last)
 			schedule->last = last;
-		if (!last || !last->row.evaluated)
+		if (!last)
+			continue;
+		trained++;
+		schedule->train_loss += last->row.train_loss;
+		if (!last->row.evaluated)
 			continue;
 		evaluated++;
 		schedule->test_top1 += last->row.test_top1;
 		schedule->test_top5 += last->row.test_top5;
 		schedule->test_loss += last->row.test_loss;
 	}
+	schedule->train_loss /= trained ? trained : 1;
 	schedule->evaluated = evaluated > 0;
 	schedule->test_top1 /= evaluated ? evaluated : 1;
 	schedule->test_top5 /= evaluated ? evaluated : 1;

@@ -69,7 +69,8 @@ struct tp_report_schedule {
 	/* The latest epoch of the first run. */
 	const struct tp_report_epoch *last;
 	bool evaluated;
-	double test_top1, test_top5, test_loss; /* means over the runs' latest epochs */
+	/* Means over the runs' latest epochs; of the test, over those evaluated. */
+	double train_loss, test_top1, test_top5, test_loss;
 };
 
 struct tp_report {

@@ -105,7 +105,7 @@ static void write_learning(const struct tp_report *report, struct tp_text *out)
 		const struct tp_report_schedule *s = &report->schedules[i];
 		if (!s->last)
 			continue;
-		tp_text_add(out, "%-15s %11.4f", s->name, s->last->row.train_loss);
+		tp_text_add(out, "%-15s %11.4f", s->name, s->train_loss);
 		if (s->evaluated)
 			tp_text_add(out, " %10.4f %10.2f %10.2f\n", s->test_loss, 100 * s->test_top1,
 			            100 * s->test_top5);

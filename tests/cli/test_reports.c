@@ -214,6 +214,21 @@ static void what_was_not_recorded_is_not_zero(void **state)
 	json_decref(root);
 }
 
+/* Training loss and test loss of a row are of the same runs. In dynamic order under the real clock runs read other
+ * versions each time, so that their losses differ. */
+static void losses_are_means_over_the_runs(void **state)
+{
+	(void)state;
+	struct cli_result text = cli_run("--compare timeprest " SMALL " --lr 0.02 --repeats 5");
+	const char *row = strstr(text.out, "\nlearning");
+	row = row ? strstr(row, "\ntimeprest") : NULL;
+	assert_non_null(row);
+	double printed = strtod(row + strlen("\ntimeprest"), NULL);
+	double mean = (double)query("select avg(train_loss) * 1e6 from epoch") * 1e-6;
+	assert_true(printed > mean - 1e-4 && printed < mean + 1e-4);
+	cli_release(&text);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +238,7 @@ int main(int argc, char **argv)
 	        cmocka_unit_test_setup(predictions_hold_for_some, begin),
 	        cmocka_unit_test_setup(a_plan_has_the_volumes_of_its_run, begin),
 	        cmocka_unit_test_setup(what_was_not_recorded_is_not_zero, begin),
+	        cmocka_unit_test_setup(losses_are_means_over_the_runs, begin),
 	};
 	if (argc != 2)
 		return 1;
