@@ -101,7 +101,8 @@ static void columns_are_named(void **state)
 	(void)state;
 	static const char sql[] =
 	        "SELECT c.name, t.type = 'view' OR t.name IN ('stage_figures', 'boundary_figures', 'epoch_figures', "
-	        "'profile_cost', 'prediction', 'epoch', 'mini_batch', 'memory') FROM sqlite_schema AS t, "
+	        "'profile_cost', 'prediction', 'epoch', 'mini_batch', 'memory', 'weight_version', 'kernel_name', "
+	        "'counter') FROM sqlite_schema AS t, "
 	        "pragma_table_info(t.name) AS c WHERE t.type IN ('table', 'view') AND t.name NOT LIKE 'sqlite_%'";
 	sqlite3 *database;
 	sqlite3_stmt *statement;
