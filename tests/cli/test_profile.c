@@ -197,13 +197,25 @@ static void a_short_buffer_changes_nothing(void **state)
 	(void)remove("short.db");
 }
 
-/* Under the real clock a thread empties the rings; the ledgers still close. */
+/* Under the real clock a thread empties the rings, if the machine lets it: a run that lost records says so, and is made
+ * again. */
+static void expect_streamed_well(const char *arguments)
+{
+	for (int attempt = 0; attempt < 5; attempt++) {
+		cli_remove_database();
+		expect_well(arguments);
+		if (query("SELECT sum(dropped_record_count) FROM epoch") == 0)
+			return;
+		assert_int_equal(query("SELECT valid FROM run_state"), 0);
+	}
+	fail_msg("five runs lost records: %s", arguments);
+}
+
 static void a_thread_empties_short_rings(void **state)
 {
 	(void)state;
-	expect_well("run timeprest --stages 2 --synthetic-train 1800 --epochs 1 --profile-buffer 64KiB --evaluate "
-	            "off " SMALL " --hidden 64");
-	assert_int_equal(query("SELECT sum(dropped_record_count) FROM epoch"), 0);
+	expect_streamed_well("run timeprest --stages 2 --synthetic-train 1800 --epochs 1 --profile-buffer 64KiB "
+	                     "--evaluate off " SMALL " --hidden 64");
 	assert_int_equal(query("SELECT count(*) FROM operation"), 2 * 300 * 5);
 	expect_no_contradiction(1);
 }
