@@ -14,9 +14,9 @@ enum tp_status tp_profile_cost_check(const struct tp_options *options)
 		return tp_fail(TP_ERR_INPUT,
 		               "--profile-cost: expected --clock real, found virtual, whose time recording "
 		               "does not change");
-	if (config->epochs % 2 != 0)
+	if (config->epochs % 2 != 0 || config->epochs < 4) /* the first epoch is cold: one pair would tell of that */
 		return tp_fail(TP_ERR_INPUT,
-		               "--profile-cost: expected an even number of --epochs, such as 10, found %d",
+		               "--profile-cost: expected an even number of --epochs, at least 4, found %d",
 		               config->epochs);
 	return TP_OK;
 }

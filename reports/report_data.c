@@ -8,17 +8,6 @@
 #include "engine/base/memory.h"
 #include "results/queries.h"
 
-static enum tp_status query_failed(struct tp_store *store)
-{
-	return tp_fail(TP_ERR_IO, "the database could not be read: %s", sqlite3_errmsg(tp_store_connection(store)));
-}
-
-static void copy_column(sqlite3_stmt *statement, int column, char *out, size_t size)
-{
-	const unsigned char *value = sqlite3_column_text(statement, column);
-	(void)snprintf(out, size, "%s", value ? (const char *)value : "");
-}
-
 /* --- one epoch
  * -------------------------------------------------------------------------------------------------------- */
 
@@ -49,7 +38,7 @@ static void measure_volume(const struct tp_report_schedule *schedule, struct tp_
 	}
 }
 
-static enum tp_status read_epoch(struct tp_store *store, int64_t run_id, int32_t number,
+static enum tp_status read_epoch(struct tp_store *store, int64_t run_id, int32_t number, int32_t batch_samples,
                                  const struct tp_report_schedule *schedule, struct tp_report_epoch *epoch)
 {
 	struct tp_stored_epoch stored;
@@ -62,8 +51,12 @@ static enum tp_status read_epoch(struct tp_store *store, int64_t run_id, int32_t
 	if (status == TP_OK)
 		status = take_memory(epoch, &stored, schedule->stages);
 	epoch->row = *row;
-	if (status == TP_OK && epoch->has_records)
+	if (status == TP_OK && epoch->has_records) {
 		measure_volume(schedule, epoch);
+		if (epoch->metrics.steady_ns > 0)
+			epoch->steady_samples_per_s = (double)epoch->metrics.steady_minis * batch_samples * 1e9 /
+			                              (double)epoch->metrics.steady_ns;
+	}
 	epoch->row.memory = NULL;
 	tp_stored_epoch_release(&stored);
 	return status;
@@ -96,10 +89,10 @@ static enum tp_status read_parameter(struct tp_store *store, int64_t run_id, con
 	                       NULL) != SQLITE_OK ||
 	    sqlite3_bind_int64(statement, 1, run_id) != SQLITE_OK ||
 	    sqlite3_bind_text(statement, 2, name, -1, SQLITE_STATIC) != SQLITE_OK)
-		return query_failed(store);
+		return tp_report_query_failed(store);
 	out[0] = '\0';
 	if (sqlite3_step(statement) == SQLITE_ROW)
-		copy_column(statement, 0, out, size);
+		tp_report_copy_column(statement, 0, out, size);
 	(void)sqlite3_finalize(statement);
 	return TP_OK;
 }
@@ -117,70 +110,6 @@ static enum tp_status take_axes(struct tp_store *store, int64_t run_id, struct t
 		return TP_OK;
 	schedule->version_paper = n >= 2 ? (w + n - 2) / n : 0; /* stated for N >= 2 */
 	schedule->version_exact = (w + n) / (n + 1);
-	return TP_OK;
-}
-
-/* When the runs of a schedule had learnt what was wanted: one of the targets. */
-static enum tp_status read_target(struct tp_store *store, struct tp_report_schedule *schedule, int which)
-{
-	static const char *const names[TP_REPORT_TARGETS] = {"target-top1", "target-loss"};
-	static const char sql[] =
-	        "SELECT target_value, reached_epoch, reached_s FROM time_to_target WHERE run_id = ? AND target = ?";
-	struct tp_report_target *target = &schedule->targets[which];
-	sqlite3_stmt *statement;
-	if (sqlite3_prepare_v2(tp_store_connection(store), sql, -1, &statement, NULL) != SQLITE_OK)
-		return query_failed(store);
-	double *epochs = tp_alloc_array(2 * (size_t)schedule->run_count, sizeof *epochs);
-	double *seconds = epochs + schedule->run_count;
-	for (int32_t r = 0; epochs && r < schedule->run_count; r++) {
-		(void)sqlite3_reset(statement);
-		(void)sqlite3_bind_int64(statement, 1, schedule->runs[r].run_id);
-		(void)sqlite3_bind_text(statement, 2, names[which], -1, SQLITE_STATIC);
-		if (sqlite3_step(statement) != SQLITE_ROW)
-			continue;
-		target->runs++;
-		target->wanted = sqlite3_column_double(statement, 0);
-		if (sqlite3_column_type(statement, 1) == SQLITE_NULL)
-			continue;
-		epochs[target->reached] = sqlite3_column_double(statement, 1);
-		seconds[target->reached++] = sqlite3_column_double(statement, 2);
-	}
-	(void)sqlite3_finalize(statement);
-	if (!epochs)
-		return TP_ERR_NOMEM;
-	target->epochs = tp_statistics_of(epochs, target->reached).median;
-	target->seconds = tp_statistics_of(seconds, target->reached).median;
-	tp_free(epochs);
-	return TP_OK;
-}
-
-/* What recording cost the runs of a schedule. */
-static enum tp_status read_cost(struct tp_store *store, struct tp_report_schedule *schedule)
-{
-	static const char sql[] = "SELECT pair_count, profile_level, cost_ratio, cost_min_ratio, cost_max_ratio FROM "
-	                          "profile_cost WHERE run_id = ?";
-	sqlite3_stmt *statement;
-	int64_t count = 0;
-	if (sqlite3_prepare_v2(tp_store_connection(store), sql, -1, &statement, NULL) != SQLITE_OK)
-		return query_failed(store);
-	double *ratios = tp_alloc_array((size_t)schedule->run_count, sizeof *ratios);
-	for (int32_t r = 0; ratios && r < schedule->run_count; r++) {
-		(void)sqlite3_reset(statement);
-		(void)sqlite3_bind_int64(statement, 1, schedule->runs[r].run_id);
-		if (sqlite3_step(statement) != SQLITE_ROW)
-			continue;
-		double least = sqlite3_column_double(statement, 3), most = sqlite3_column_double(statement, 4);
-		schedule->cost_min = count == 0 || least < schedule->cost_min ? least : schedule->cost_min;
-		schedule->cost_max = count == 0 || most > schedule->cost_max ? most : schedule->cost_max;
-		schedule->cost_pairs += sqlite3_column_int64(statement, 0);
-		copy_column(statement, 1, schedule->cost_level, sizeof schedule->cost_level);
-		ratios[count++] = sqlite3_column_double(statement, 2);
-	}
-	(void)sqlite3_finalize(statement);
-	if (!ratios)
-		return TP_ERR_NOMEM;
-	schedule->cost = tp_statistics_of(ratios, count).median;
-	tp_free(ratios);
 	return TP_OK;
 }
 
@@ -203,7 +132,7 @@ static enum tp_status read_epochs(struct tp_store *store, struct tp_report *repo
 	if (!run->epochs)
 		return TP_ERR_NOMEM;
 	for (int32_t e = 0; e < run->epoch_count; e++) {
-		TP_TRY(read_epoch(store, run->run_id, e + 1, schedule, &run->epochs[e]));
+		TP_TRY(read_epoch(store, run->run_id, e + 1, report->batch_samples, schedule, &run->epochs[e]));
 		report->dropped_records += run->epochs[e].row.dropped_records;
 		report->window_allocations += run->epochs[e].row.allocations_in_window;
 	}
@@ -213,7 +142,7 @@ static enum tp_status read_epochs(struct tp_store *store, struct tp_report *repo
 static enum tp_status take_run(struct tp_store *store, struct tp_report *report, int64_t run_id, sqlite3_stmt *row)
 {
 	char name[64];
-	copy_column(row, 0, name, sizeof name);
+	tp_report_copy_column(row, 0, name, sizeof name);
 	struct tp_report_schedule *schedule = schedule_of(report, name);
 	if (!schedule->runs) {
 		schedule->runs = tp_alloc_array((size_t)report->run_total, sizeof *schedule->runs);
@@ -223,17 +152,17 @@ static enum tp_status take_run(struct tp_store *store, struct tp_report *report,
 	schedule->stages = sqlite3_column_int(row, 1);
 	schedule->micro_batches = sqlite3_column_int(row, 2);
 	TP_TRY(take_axes(store, run_id, schedule));
-	copy_column(row, 11, schedule->clock, sizeof schedule->clock);
+	tp_report_copy_column(row, 11, schedule->clock, sizeof schedule->clock);
 	report->modelled |= strcmp(schedule->clock, "virtual") == 0;
 	struct tp_report_run *run = &schedule->runs[schedule->run_count++];
 	run->run_id = run_id;
 	run->repeat = sqlite3_column_int(row, 3);
-	copy_column(row, 4, run->state, sizeof run->state);
+	tp_report_copy_column(row, 4, run->state, sizeof run->state);
 	report->unfinished_runs += strcmp(run->state, "done") != 0;
-	copy_column(row, 5, report->model, sizeof report->model);
-	copy_column(row, 6, report->dataset, sizeof report->dataset);
-	copy_column(row, 7, report->device, sizeof report->device);
-	copy_column(row, 8, report->order, sizeof report->order);
+	tp_report_copy_column(row, 5, report->model, sizeof report->model);
+	tp_report_copy_column(row, 6, report->dataset, sizeof report->dataset);
+	tp_report_copy_column(row, 7, report->device, sizeof report->device);
+	tp_report_copy_column(row, 8, report->order, sizeof report->order);
 	report->batch_samples = sqlite3_column_int(row, 9);
 	report->dropped_samples = sqlite3_column_int64(row, 10);
 	return read_epochs(store, report, schedule, run);
@@ -248,7 +177,7 @@ static enum tp_status read_run(struct tp_store *store, struct tp_report *report,
 	        "WHERE run_id = ?";
 	sqlite3_stmt *statement;
 	if (sqlite3_prepare_v2(tp_store_connection(store), sql, -1, &statement, NULL) != SQLITE_OK)
-		return query_failed(store);
+		return tp_report_query_failed(store);
 	enum tp_status status;
 	if (sqlite3_bind_int64(statement, 1, run_id) != SQLITE_OK || sqlite3_step(statement) != SQLITE_ROW)
 		status = tp_fail(TP_ERR_INPUT, "the database has no run %" PRId64, run_id);
@@ -264,7 +193,7 @@ static enum tp_status read_pairs(struct tp_store *store, const char *sql, int64_
 	sqlite3_stmt *statement;
 	if (sqlite3_prepare_v2(tp_store_connection(store), sql, -1, &statement, NULL) != SQLITE_OK ||
 	    sqlite3_bind_int64(statement, 1, run_id) != SQLITE_OK)
-		return query_failed(store);
+		return tp_report_query_failed(store);
 	while (sqlite3_step(statement) == SQLITE_ROW)
 		tp_text_add(out, "%s=%s\n", (const char *)sqlite3_column_text(statement, 0),
 		            (const char *)sqlite3_column_text(statement, 1));
@@ -332,8 +261,21 @@ static double exposed(const struct tp_report_schedule *schedule, const struct tp
 
 static enum tp_status summarize(struct tp_report_schedule *schedule)
 {
-	enum { WINDOW, RATE, TOTAL, IDEAL, PREDICTED, DIFFERENCE, ALPHA, EXPOSED, STALENESS, LISTS };
-	int64_t epochs = 0, count = 0, measured = 0, predicted = 0;
+	enum {
+		WINDOW,
+		RATE,
+		TOTAL,
+		IDEAL,
+		PREDICTED,
+		DIFFERENCE,
+		ALPHA,
+		EXPOSED,
+		STALENESS,
+		STEADY_RATE,
+		STEADY,
+		LISTS
+	};
+	int64_t epochs = 0, count = 0, measured = 0, predicted = 0, steady = 0;
 	double difference = 0;
 	for (int32_t r = 0; r < schedule->run_count; r++)
 		epochs += schedule->runs[r].epoch_count;
@@ -361,6 +303,10 @@ static enum tp_status summarize(struct tp_report_schedule *schedule)
 			values[EXPOSED * epochs + measured] = exposed(schedule, epoch);
 			values[STALENESS * epochs + measured] = epoch->metrics.staleness_idle_total;
 			schedule->transfers |= epoch->metrics.transfers;
+			if (epoch->metrics.steady_ns > 0) {
+				values[STEADY_RATE * epochs + steady] = epoch->steady_samples_per_s;
+				values[STEADY * epochs + steady++] = epoch->metrics.steady_idle_total;
+			}
 			values[TOTAL * epochs + measured] = epoch->metrics.bubble_idle_total;
 			values[IDEAL * epochs + measured++] = epoch->metrics.bubble_idle_ideal;
 			difference += epoch->metrics.version_difference_mean;
@@ -371,6 +317,9 @@ static enum tp_status summarize(struct tp_report_schedule *schedule)
 	schedule->idle_total = tp_statistics_of(values + TOTAL * epochs, measured).median;
 	schedule->idle_ideal = tp_statistics_of(values + IDEAL * epochs, measured).median;
 	schedule->measured_epochs = measured;
+	schedule->steady_epochs = steady;
+	schedule->steady_samples_per_s = tp_statistics_of(values + STEADY_RATE * epochs, steady).median;
+	schedule->steady_idle_total = tp_statistics_of(values + STEADY * epochs, steady).median;
 	schedule->predicted_epochs = predicted;
 	schedule->predicted_ns = tp_statistics_of(values + PREDICTED * epochs, predicted).median;
 	schedule->difference = tp_statistics_of(values + DIFFERENCE * epochs, predicted).median;
@@ -403,9 +352,7 @@ static enum tp_status read_all(struct tp_store *store, const char *database_path
 		TP_TRY(read_run(store, report, run_ids[i]));
 	for (int32_t i = 0; i < report->schedule_count; i++) {
 		TP_TRY(summarize(&report->schedules[i]));
-		TP_TRY(read_cost(store, &report->schedules[i]));
-		for (int which = 0; which < TP_REPORT_TARGETS; which++)
-			TP_TRY(read_target(store, &report->schedules[i], which));
+		TP_TRY(tp_report_read_verdicts(store, report, &report->schedules[i]));
 	}
 	if (report->run_total == 0)
 		return TP_OK;
@@ -460,5 +407,6 @@ void tp_report_free(struct tp_report *report)
 	tp_free(report->database);
 	tp_text_release(&report->parameters);
 	tp_text_release(&report->environment);
+	tp_text_release(&report->failed_checks);
 	tp_free(report);
 }

@@ -19,12 +19,14 @@ struct tp_report_epoch {
 	int32_t memory_count;
 	int64_t window_ns;
 	double samples_per_s;
+	double steady_samples_per_s; /* without the first and last W mini-batches; 0: none are left */
 };
 
 struct tp_report_run {
 	int64_t run_id;
 	int32_t repeat;
-	char state[16]; /* done, failed, interrupted, running */
+	char state[16];        /* done, failed, interrupted, running */
+	bool checked, invalid; /* checks were made, and one failed */
 	int32_t epoch_count;
 	struct tp_report_epoch *epochs;
 };
@@ -44,12 +46,14 @@ struct tp_report_schedule {
 	struct tp_statistics window, samples_per_s;
 	int64_t measured_epochs;       /* with records */
 	double idle_total, idle_ideal; /* medians */
-	int64_t predicted_epochs;      /* whose time the virtual clock predicted */
-	double predicted_ns;           /* median */
-	double difference;             /* median of (window - prediction) / prediction */
-	bool transfers;                /* some messages took time: */
-	double alpha, exposed_ns;      /* medians; exposed summed over the stages */
-	double staleness_idle_total;   /* median share of idle/total that the staleness bound caused */
+	int64_t steady_epochs;         /* long enough for a steady window; medians over them: */
+	double steady_samples_per_s, steady_idle_total;
+	int64_t predicted_epochs;    /* whose time the virtual clock predicted */
+	double predicted_ns;         /* median */
+	double difference;           /* median of (window - prediction) / prediction */
+	bool transfers;              /* some messages took time: */
+	double alpha, exposed_ns;    /* medians; exposed summed over the stages */
+	double staleness_idle_total; /* median share of idle/total that the staleness bound caused */
 	int64_t version_difference_max, version_chains;
 	double version_difference_mean;
 	int64_t *versions_alive_max; /* per stage */
@@ -88,6 +92,19 @@ struct tp_report {
 	char costs[64], link[64], cluster[64]; /* of the first run, "" for none */
 	struct tp_text parameters;             /* "name=value" lines of the first run */
 	struct tp_text environment;
+	struct tp_text failed_checks; /* one line each */
 };
+
+/* The failure of a query. */
+struct tp_store;
+enum tp_status tp_report_query_failed(struct tp_store *store);
+
+/* The text of a column, cut to `size`; "" for NULL. */
+struct sqlite3_stmt;
+void tp_report_copy_column(struct sqlite3_stmt *statement, int column, char *out, size_t size);
+
+/* What is said of whole runs of a schedule. */
+enum tp_status tp_report_read_verdicts(struct tp_store *store, struct tp_report *report,
+                                       struct tp_report_schedule *schedule);
 
 #endif

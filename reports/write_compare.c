@@ -114,6 +114,23 @@ static void write_learning(const struct tp_report *report, struct tp_text *out)
 	}
 }
 
+/* The pipeline when it is full. */
+static void write_steady(const struct tp_report *report, struct tp_text *out)
+{
+	bool some = false;
+	for (int32_t i = 0; i < report->schedule_count; i++) {
+		const struct tp_report_schedule *s = &report->schedules[i];
+		if (s->steady_epochs == 0)
+			continue;
+		if (!some)
+			tp_text_add(out, "\n%-15s %10s %10s   (medians without the first and last W mini-batches)\n",
+			            "steady window", "samples/s", "idle/total");
+		some = true;
+		tp_text_add(out, "%-15s %10.1f %9.1f%%\n", s->name, s->steady_samples_per_s,
+		            100 * s->steady_idle_total);
+	}
+}
+
 /* When each schedule had learnt what was wanted; evaluations take no part in the seconds. */
 static void write_targets(const struct tp_report *report, struct tp_text *out)
 {
@@ -197,6 +214,8 @@ static void write_footer(const struct tp_report *report, struct tp_text *out)
 	if (report->window_allocations)
 		tp_text_add(out, "# WARNING: memory was allocated %" PRIu64 " times inside a measured window\n",
 		            report->window_allocations);
+	for (const char *line = tp_text_get(&report->failed_checks); *line; line = strchr(line, '\n') + 1)
+		tp_text_add(out, "# WARNING: %.*s\n", (int)strcspn(line, "\n"), line);
 	if (report->unfinished_runs)
 		tp_text_add(out, "# WARNING: %d of the runs did not end well\n", report->unfinished_runs);
 }
@@ -208,6 +227,7 @@ void tp_report_write_compare(const struct tp_report *report, struct tp_text *out
 	write_time(report, out);
 	write_waiting(report, out);
 	write_versions(report, out);
+	write_steady(report, out);
 	write_learning(report, out);
 	write_targets(report, out);
 	write_profile_cost(report, out);
@@ -305,6 +325,7 @@ void tp_report_write_run(const struct tp_report *report, struct tp_text *out)
 		write_time(report, out);
 		write_waiting(report, out);
 		write_versions(report, out);
+		write_steady(report, out);
 		write_targets(report, out);
 		write_profile_cost(report, out);
 		write_footer(report, out);

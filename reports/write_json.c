@@ -108,6 +108,12 @@ static json_t *epoch_object(const struct tp_report_schedule *schedule, const str
 	                          optional(known && epoch->metrics.transfers, epoch->metrics.alpha));
 	(void)json_object_set_new(object, "staleness_idle_total_ratio",
 	                          optional(known, epoch->metrics.staleness_idle_total));
+	(void)json_object_set_new(object, "version_chains",
+	                          known ? json_integer(epoch->metrics.version_chains) : json_null());
+	bool steady = known && epoch->metrics.steady_ns > 0;
+	(void)json_object_set_new(object, "steady_samples_per_s", optional(steady, epoch->steady_samples_per_s));
+	(void)json_object_set_new(object, "steady_idle_total_ratio",
+	                          optional(steady, epoch->metrics.steady_idle_total));
 	(void)json_object_set_new(object, "communication", communication(schedule, epoch));
 	json_t *stages = json_array();
 	for (int32_t s = 0; known && s < schedule->stages; s++)
@@ -123,12 +129,31 @@ static void add_runs(const struct tp_report_schedule *schedule, json_t *runs)
 		json_t *epochs = json_array();
 		for (int32_t e = 0; e < run->epoch_count; e++)
 			(void)json_array_append_new(epochs, epoch_object(schedule, &run->epochs[e]));
-		(void)json_array_append_new(runs, json_pack("{s:I, s:s, s:s, s:i, s:i, s:i, s:s, s:o}", "run_id",
-		                                            (json_int_t)run->run_id, "schedule", schedule->name,
-		                                            "clock", schedule->clock, "stages", (int)schedule->stages,
-		                                            "micro_batches", (int)schedule->micro_batches, "repeat",
-		                                            (int)run->repeat, "state", run->state, "epochs", epochs));
+		(void)json_array_append_new(
+		        runs, json_pack("{s:I, s:s, s:s, s:i, s:i, s:i, s:s, s:o, s:o}", "run_id",
+		                        (json_int_t)run->run_id, "schedule", schedule->name, "clock", schedule->clock,
+		                        "stages", (int)schedule->stages, "micro_batches", (int)schedule->micro_batches,
+		                        "repeat", (int)run->repeat, "state", run->state, "valid",
+		                        run->checked ? json_boolean(!run->invalid) : json_null(), "epochs", epochs));
 	}
+}
+
+static json_t *target_object(const struct tp_report_target *target)
+{
+	if (target->runs == 0)
+		return json_null();
+	return json_pack("{s:f, s:i, s:i, s:o, s:o}", "wanted", target->wanted, "runs", (int)target->runs, "reached",
+	                 (int)target->reached, "epochs_median", optional(target->reached > 0, target->epochs),
+	                 "seconds_median", optional(target->reached > 0, target->seconds));
+}
+
+static json_t *cost_object(const struct tp_report_schedule *s)
+{
+	if (s->cost_pairs == 0)
+		return json_null();
+	return json_pack("{s:s, s:I, s:f, s:f, s:f}", "profile_level", s->cost_level, "pairs",
+	                 (json_int_t)s->cost_pairs, "cost_ratio", s->cost, "cost_min_ratio", s->cost_min,
+	                 "cost_max_ratio", s->cost_max);
 }
 
 static json_t *summary_object(const struct tp_report_schedule *s)
@@ -160,12 +185,30 @@ static json_t *summary_object(const struct tp_report_schedule *s)
 	        s->version_exact > 0 ? json_integer(s->version_exact) : json_null());
 }
 
+/* With what only some comparisons have. */
+static json_t *extended_summary(const struct tp_report_schedule *s)
+{
+	json_t *object = summary_object(s);
+	if (!object)
+		return NULL;
+	(void)json_object_set_new(object, "version_chains",
+	                          s->measured_epochs > 0 ? json_integer(s->version_chains) : json_null());
+	(void)json_object_set_new(object, "steady_samples_per_s",
+	                          optional(s->steady_epochs > 0, s->steady_samples_per_s));
+	(void)json_object_set_new(object, "steady_idle_total_ratio",
+	                          optional(s->steady_epochs > 0, s->steady_idle_total));
+	(void)json_object_set_new(object, "target_top1", target_object(&s->targets[TP_REPORT_TOP1]));
+	(void)json_object_set_new(object, "target_loss", target_object(&s->targets[TP_REPORT_LOSS]));
+	(void)json_object_set_new(object, "profile_cost", cost_object(s));
+	return object;
+}
+
 enum tp_status tp_report_write_json(const struct tp_report *report, struct tp_text *out)
 {
 	json_t *runs = json_array(), *schedules = json_array();
 	for (int32_t i = 0; i < report->schedule_count; i++) {
 		add_runs(&report->schedules[i], runs);
-		(void)json_array_append_new(schedules, summary_object(&report->schedules[i]));
+		(void)json_array_append_new(schedules, extended_summary(&report->schedules[i]));
 	}
 	json_t *root = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:o, s:o, s:o, s:o}", "version",
 	                         JSON_VERSION, "database", report->database, "model", report->model, "dataset",

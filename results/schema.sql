@@ -576,7 +576,8 @@ SELECT run_id, epoch, schedule, profile_level, trained_samples, window_end_ns - 
 	trained_samples * 1e9 / nullif(window_end_ns - window_start_ns, 0) AS samples_per_s,
 	3600e9 / nullif(window_end_ns - window_start_ns, 0) AS epochs_per_h,
 	idle_total_ratio, idle_ideal_ratio, alpha_ratio,
-	(SELECT sum(exposed_ns) FROM stage_figures AS s WHERE s.run_id = epoch.run_id AND s.epoch = epoch.epoch) AS exposed_ns,
+	CASE WHEN alpha_ratio IS NOT NULL THEN (SELECT sum(exposed_ns) FROM stage_figures AS s
+		WHERE s.run_id = epoch.run_id AND s.epoch = epoch.epoch) END AS exposed_ns,
 	steady_mini_batch_count * batch_samples * 1e9 / nullif(steady_window_ns, 0) AS steady_samples_per_s,
 	CASE WHEN steady_window_ns > 0 THEN steady_idle_total_ratio END AS steady_idle_total_ratio,
 	train_loss, train_top1_share, test_loss, test_top1_share, test_top5_share
