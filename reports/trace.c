@@ -7,6 +7,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/text.h"
 #include "profiler/metrics.h"
+#include "reports/escape.h"
 #include "reports/trace_internal.h"
 #include "results/queries.h"
 
@@ -34,36 +35,12 @@ const char *tp_trace_argument_text(enum tp_trace_argument argument)
 
 /* --- text as viewers can take it ---------------------------------------------------------------------------------- */
 
-/* Bytes of the UTF-8 character at `text`; 0 when it is none: cut short, overlong, a surrogate, or beyond Unicode. */
-static size_t character_bytes(const unsigned char *text)
-{
-	if (text[0] < 0x80)
-		return 1;
-	size_t bytes = text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;
-	unsigned char low = 0x80, high = 0xbf; /* of the second byte */
-	if (text[0] < 0xc2 || text[0] > 0xf4)
-		return 0;
-	if (text[0] == 0xe0)
-		low = 0xa0;
-	else if (text[0] == 0xf0)
-		low = 0x90;
-	else if (text[0] == 0xed)
-		high = 0x9f;
-	else if (text[0] == 0xf4)
-		high = 0x8f;
-	for (size_t i = 1; i < bytes; i++) {
-		if (text[i] < (i == 1 ? low : 0x80) || text[i] > (i == 1 ? high : 0xbf))
-			return 0;
-	}
-	return bytes;
-}
-
 char *tp_trace_clean(const unsigned char *text)
 {
 	char *clean = tp_alloc(TP_TRACE_NAME_BYTES);
 	size_t used = 0;
 	while (clean && text && *text && used + 5 <= TP_TRACE_NAME_BYTES) {
-		size_t bytes = character_bytes(text);
+		size_t bytes = tp_utf8_bytes((const char *)text);
 		memcpy(clean + used, bytes ? text : (const unsigned char *)"\xef\xbf\xbd", bytes ? bytes : 3);
 		used += bytes ? bytes : 3;
 		text += bytes ? bytes : 1;
