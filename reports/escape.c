@@ -174,8 +174,9 @@ void tp_escape_terminal(struct tp_text *out, const char *text)
 	while (*text) {
 		size_t bytes = tp_utf8_bytes(text);
 		/* Controls of ISO 8859-1, which some terminals obey, are C2 80 to C2 9F. */
-		bool control = bytes == 1 ? is_control(*text)
-		                          : bytes == 2 && (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] < 0xa0;
+		bool control = bytes == 1
+		                       ? is_control(*text)
+		                       : bytes == 2 && (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] < 0xa0;
 		if (bytes == 0)
 			tp_text_add(out, REPLACEMENT);
 		else if (!control)

@@ -1,5 +1,5 @@
-/* Text of a database made harmless for where it is written: names and notes may hold anything. What is not UTF-8 becomes
- * U+FFFD everywhere. */
+/* Text of a database made harmless for where it is written: names and notes may hold anything. What is not UTF-8
+ * becomes U+FFFD everywhere. */
 #ifndef TP_REPORTS_ESCAPE_H
 #define TP_REPORTS_ESCAPE_H
 

@@ -29,7 +29,8 @@ static void latex(void **state)
 {
 	(void)state;
 	expect(tp_escape_latex, "\\input{/etc/passwd} & 5% #1 $x_1^2$ ~\n|\"",
-	       "\\textbackslash{}input\\{/etc/passwd\\} \\& 5\\% \\#1 \\$x\\_1\\textasciicircum{}2\\$ \\textasciitilde{} "
+	       "\\textbackslash{}input\\{/etc/passwd\\} \\& 5\\% \\#1 \\$x\\_1\\textasciicircum{}2\\$ "
+	       "\\textasciitilde{} "
 	       "\\textbar{}\\textquotedbl{}");
 }
 
@@ -47,21 +48,26 @@ static void markdown(void **state)
 {
 	(void)state;
 	expect(tp_escape_markdown, "a|b\n# c", "a\\|b # c");
-	expect(tp_escape_markdown, "[x](javascript:y) <b> `c` *d* _e_ \\", "\\[x\\](javascript:y) &lt;b&gt; \\`c\\` \\*d\\* \\_e\\_ \\\\");
+	expect(tp_escape_markdown, "[x](javascript:y) <b> `c` *d* _e_ \\",
+	       "\\[x\\](javascript:y) &lt;b&gt; \\`c\\` \\*d\\* \\_e\\_ \\\\");
 }
 
 static void terminal(void **state)
 {
 	(void)state;
 	expect(tp_escape_terminal, "\x1b[2J\x1b]0;title\x07", "\\x1b[2J\\x1b]0;title\\x07");
-	expect(tp_escape_terminal, "\xc2\x9b" "31m \xc2\xa0 \xc3\xa9", "\\xc2\\x9b31m \xc2\xa0 \xc3\xa9");
-	expect(tp_escape_terminal, "\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"); /* a surrogate is no character */
+	expect(tp_escape_terminal,
+	       "\xc2\x9b"
+	       "31m \xc2\xa0 \xc3\xa9",
+	       "\\xc2\\x9b31m \xc2\xa0 \xc3\xa9");
+	expect(tp_escape_terminal, "\xed\xa0\x80",
+	       "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"); /* a surrogate is no character */
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(html), cmocka_unit_test(latex),    cmocka_unit_test(csv),
+	        cmocka_unit_test(html),     cmocka_unit_test(latex),    cmocka_unit_test(csv),
 	        cmocka_unit_test(markdown), cmocka_unit_test(terminal),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
