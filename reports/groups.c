@@ -115,9 +115,26 @@ static void add_settings(const char *config_text, struct tp_text *settings)
 	}
 }
 
-/* --- reading -------------------------------------------------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------------------------------------------------------
+ */
 
-enum { RUN_ID, REPEAT, SCHEDULE, MODEL, DATASET, DEVICE, ORDER, CLOCK, STAGES, MICROS, BATCH, CONFIG, SEED, USABLE, EPOCHS };
+enum {
+	RUN_ID,
+	REPEAT,
+	SCHEDULE,
+	MODEL,
+	DATASET,
+	DEVICE,
+	ORDER,
+	CLOCK,
+	STAGES,
+	MICROS,
+	BATCH,
+	CONFIG,
+	SEED,
+	USABLE,
+	EPOCHS
+};
 
 static const char runs_sql[] =
         "SELECT run_id, repeat_number, schedule, model, dataset, device, operation_order, clock, stage_count, "
@@ -225,7 +242,8 @@ static enum tp_status read_failed(struct tp_store *store)
 static enum tp_status count_runs(struct tp_store *store, int32_t *count)
 {
 	sqlite3_stmt *statement;
-	if (sqlite3_prepare_v2(tp_store_connection(store), "SELECT count(*) FROM run", -1, &statement, NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v2(tp_store_connection(store), "SELECT count(*) FROM run", -1, &statement, NULL) !=
+	    SQLITE_OK)
 		return read_failed(store);
 	enum tp_status status = sqlite3_step(statement) == SQLITE_ROW ? TP_OK : read_failed(store);
 	*count = sqlite3_column_int(statement, 0);

@@ -29,7 +29,8 @@ static void add_run(const char *schedule, const char *config, const char *seed, 
 	assert_ok(tp_store_begin_run(store, &run, &run_id));
 	if (done)
 		assert_ok(tp_store_add_epoch(store, run_id, &epoch));
-	assert_ok(tp_store_end_run(store, run_id, done ? TP_STORE_DONE : TP_STORE_FAILED, done ? "" : "why", &check, 1));
+	assert_ok(
+	        tp_store_end_run(store, run_id, done ? TP_STORE_DONE : TP_STORE_FAILED, done ? "" : "why", &check, 1));
 }
 
 static int fill(void **state)
