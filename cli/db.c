@@ -2,11 +2,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/commands.h"
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
+#include "reports/escape.h"
+#include "reports/show.h"
 #include "results/maintenance.h"
 #include "results/schema_document.h"
 
@@ -25,22 +26,17 @@ static enum tp_status print_schema(void)
 
 static void print_run(const struct tp_run_listing *run)
 {
-	static const char *const states[] = {[TP_STORE_STATE_DONE] = "done",
-	                                     [TP_STORE_STATE_FAILED] = "failed",
-	                                     [TP_STORE_STATE_INTERRUPTED] = "interrupted",
-	                                     [TP_STORE_STATE_RUNNING] = "running"};
-	char started[32] = "";
-	time_t seconds = (time_t)run->started_unix_s;
-	struct tm when;
-	if (localtime_r(&seconds, &when))
-		(void)strftime(started, sizeof started, "%Y-%m-%d %H:%M", &when);
-	printf("%6" PRId64 "  %-16s %-10s %4" PRId64 " %4" PRId64 " %6" PRId64 "  %-11s %-5s %12" PRId64
-	       "  %-16s  %s\n",
-	       run->run_id, run->schedule, run->model, run->stages, run->micro_batches, run->epochs, states[run->state],
-	       run->valid < 0 ? "-"
-	       : run->valid   ? "yes"
-	                      : "NO",
-	       run->operations, started, run->name);
+	char started[TP_SHOW_TIME_BYTES];
+	struct tp_text out = {0};
+	tp_text_add(&out, "%6" PRId64 "  ", run->run_id);
+	tp_show_cell(&out, 16, run->schedule);
+	tp_show_cell(&out, 10, run->model);
+	tp_text_add(&out, "%4" PRId64 " %4" PRId64 " %6" PRId64 "  %-11s %-5s %12" PRId64 "  %-16s  ", run->stages,
+	            run->micro_batches, run->epochs, tp_store_state_text(run->state), tp_show_valid(run->valid),
+	            run->operations, tp_show_time(started, run->started_unix_s));
+	tp_escape_terminal(&out, run->name);
+	printf("%s\n", tp_text_get(&out));
+	tp_text_release(&out);
 }
 
 static enum tp_status list(const struct tp_arguments *arguments, struct tp_store *store)
@@ -49,7 +45,7 @@ static enum tp_status list(const struct tp_arguments *arguments, struct tp_store
 	int64_t count, bytes;
 	char size[24];
 	TP_TRY(tp_store_size(store, &bytes));
-	TP_TRY(tp_store_list_runs(store, &runs, &count));
+	TP_TRY(tp_store_list_runs(store, true, &runs, &count));
 	printf("%6s  %-16s %-10s %4s %4s %6s  %-11s %-5s %12s  %-16s  %s\n", "run", "schedule", "model", "W", "N",
 	       "epochs", "state", "valid", "operations", "started", "name");
 	for (int64_t i = 0; i < count; i++)

@@ -103,6 +103,10 @@ enum tp_status tp_report_query_failed(struct tp_store *store);
 struct sqlite3_stmt;
 void tp_report_copy_column(struct sqlite3_stmt *statement, int column, char *out, size_t size);
 
+/* The object that tp_report_write_json() writes, the caller's; NULL when memory runs out or a text is not UTF-8. */
+struct json_t;
+struct json_t *tp_report_object(const struct tp_report *report);
+
 /* What is said of whole runs of a schedule. */
 enum tp_status tp_report_read_verdicts(struct tp_store *store, struct tp_report *report,
                                        struct tp_report_schedule *schedule);

@@ -203,19 +203,24 @@ static json_t *extended_summary(const struct tp_report_schedule *s)
 	return object;
 }
 
-enum tp_status tp_report_write_json(const struct tp_report *report, struct tp_text *out)
+json_t *tp_report_object(const struct tp_report *report)
 {
 	json_t *runs = json_array(), *schedules = json_array();
 	for (int32_t i = 0; i < report->schedule_count; i++) {
 		add_runs(&report->schedules[i], runs);
 		(void)json_array_append_new(schedules, extended_summary(&report->schedules[i]));
 	}
-	json_t *root = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:o, s:o, s:o, s:o}", "version",
-	                         JSON_VERSION, "database", report->database, "model", report->model, "dataset",
-	                         report->dataset, "device", report->device, "order", report->order, "batch_samples",
-	                         (int)report->batch_samples, "dropped_samples_per_epoch",
-	                         (json_int_t)report->dropped_samples, "parameters", pairs(&report->parameters),
-	                         "environment", pairs(&report->environment), "schedules", schedules, "runs", runs);
+	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:o, s:o, s:o, s:o}", "version", JSON_VERSION,
+	                 "database", report->database, "model", report->model, "dataset", report->dataset, "device",
+	                 report->device, "order", report->order, "batch_samples", (int)report->batch_samples,
+	                 "dropped_samples_per_epoch", (json_int_t)report->dropped_samples, "parameters",
+	                 pairs(&report->parameters), "environment", pairs(&report->environment), "schedules", schedules,
+	                 "runs", runs);
+}
+
+enum tp_status tp_report_write_json(const struct tp_report *report, struct tp_text *out)
+{
+	json_t *root = tp_report_object(report);
 	char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
 	json_decref(root);
 	if (!text)

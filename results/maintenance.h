@@ -12,16 +12,18 @@ enum tp_status tp_store_open_existing(const char *path, struct tp_store **store)
 /* A run in short. */
 struct tp_run_listing {
 	int64_t run_id;
-	char schedule[32], model[32], name[64]; /* cut when longer */
+	char schedule[32], model[32], dataset[32], clock[16], name[64]; /* cut when longer */
 	int64_t stages, micro_batches, epochs;
-	int64_t operations; /* records that are in the file */
+	double median_epoch_ns; /* NAN without epochs */
+	int64_t operations;     /* records that are in the file, when they were asked for */
 	int64_t started_unix_s;
 	enum tp_store_state state;
 	int valid; /* 1: every check passed, 0: one failed, -1: none was made */
 };
 
-/* Every run by its number, allocated with tp_alloc(); NULL when there are none. */
-enum tp_status tp_store_list_runs(struct tp_store *store, struct tp_run_listing **runs, int64_t *count);
+/* Every run by its number, allocated with tp_alloc(); NULL when there are none. Counting records reads all of them. */
+enum tp_status tp_store_list_runs(struct tp_store *store, bool count_records, struct tp_run_listing **runs,
+                                  int64_t *count);
 
 /* Bytes of the database itself, without its log. */
 enum tp_status tp_store_size(struct tp_store *store, int64_t *bytes);

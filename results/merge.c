@@ -105,7 +105,7 @@ static enum tp_status refuse_unfinished(const char *other)
 	struct tp_run_listing *runs;
 	int64_t count = 0, running = 0;
 	TP_TRY(tp_store_open_readonly(other, &store));
-	enum tp_status status = tp_store_list_runs(store, &runs, &count);
+	enum tp_status status = tp_store_list_runs(store, false, &runs, &count);
 	for (int64_t i = 0; status == TP_OK && i < count && !running; i++)
 		running = runs[i].state == TP_STORE_STATE_RUNNING ? runs[i].run_id : 0;
 	tp_free(runs);

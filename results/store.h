@@ -167,6 +167,9 @@ enum tp_store_state {
 	TP_STORE_STATE_RUNNING,     /* has no end, and its process lives or cannot be seen from here */
 };
 
+/* "done", "failed", "interrupted", "running". */
+const char *tp_store_state_text(enum tp_store_state state);
+
 /* How a run stands now; also for a store that is open for reading only. TP_ERR_INPUT when there is no such run. */
 enum tp_status tp_store_run_state(struct tp_store *store, int64_t run_id, enum tp_store_state *state);
 

@@ -52,18 +52,22 @@ enum tp_status tp_store_end_abandoned(struct tp_store *store)
 	return tp_store_end(store, end_abandoned(store));
 }
 
+static const char *const state_texts[] = {[TP_STORE_STATE_DONE] = "done",
+                                          [TP_STORE_STATE_FAILED] = "failed",
+                                          [TP_STORE_STATE_INTERRUPTED] = "interrupted",
+                                          [TP_STORE_STATE_RUNNING] = "running"};
+
+const char *tp_store_state_text(enum tp_store_state state)
+{
+	return state_texts[state];
+}
+
 static enum tp_store_state read_state(sqlite3_stmt *row)
 {
-	static const struct {
-		const char *text;
-		enum tp_store_state state;
-	} states[] = {{"done", TP_STORE_STATE_DONE},
-	              {"failed", TP_STORE_STATE_FAILED},
-	              {"interrupted", TP_STORE_STATE_INTERRUPTED}};
-	const unsigned char *ending = sqlite3_column_text(row, 0);
-	for (size_t i = 0; ending && i < sizeof states / sizeof *states; i++) {
-		if (strcmp((const char *)ending, states[i].text) == 0)
-			return states[i].state;
+	const char *ending = (const char *)sqlite3_column_text(row, 0);
+	for (enum tp_store_state state = 0; ending && state < TP_STORE_STATE_RUNNING; state++) {
+		if (strcmp(ending, state_texts[state]) == 0)
+			return state;
 	}
 	struct tp_writer writer = read_writer(row, 1);
 	return tp_writer_gone(&writer) ? TP_STORE_STATE_INTERRUPTED : TP_STORE_STATE_RUNNING;

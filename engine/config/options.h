@@ -70,6 +70,8 @@ enum tp_option_type {
 #define TP_FOR_SWEEP 64U
 #define TP_FOR_TRACE 128U
 #define TP_FOR_DB 256U
+#define TP_FOR_DIFF 512U
+#define TP_FOR_SHOW 1024U
 
 enum tp_option_group {
 	TP_GROUP_TRAINING,

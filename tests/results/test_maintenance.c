@@ -1,5 +1,6 @@
 /* Looking after a database: listing, checking, pruning and merging it, with writers that live and prunes that are
  * killed. */
+#include <math.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -69,7 +70,7 @@ static void runs_are_listed(void **state)
 	struct tp_run_listing *runs;
 	int64_t count;
 	int64_t running = begin_sample(store);
-	assert_ok(tp_store_list_runs(store, &runs, &count));
+	assert_ok(tp_store_list_runs(store, true, &runs, &count));
 	assert_int_equal(count, 5);
 	assert_int_equal(runs[3].run_id, 4);
 	assert_string_equal(runs[3].schedule, "timeprest");
@@ -82,10 +83,17 @@ static void runs_are_listed(void **state)
 	assert_string_equal(runs[4].name, "a name");
 	assert_int_equal(runs[4].state, TP_STORE_STATE_RUNNING);
 	assert_int_equal(runs[4].valid, -1);
+	assert_string_equal(runs[4].dataset, sample_run.dataset);
+	assert_string_equal(runs[4].clock, sample_run.clock);
+	assert_true(isnan(runs[4].median_epoch_ns));
+	assert_true(runs[3].median_epoch_ns > 0);
+	tp_free(runs);
+	assert_ok(tp_store_list_runs(store, false, &runs, &count));
+	assert_int_equal(runs[3].operations, 0);
 	tp_free(runs);
 	tp_store_close(store);
 	store = open_store(in_folder("nothing.db"));
-	assert_ok(tp_store_list_runs(store, &runs, &count));
+	assert_ok(tp_store_list_runs(store, true, &runs, &count));
 	assert_null(runs);
 	assert_int_equal(count, 0);
 	tp_store_close(store);
