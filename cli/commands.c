@@ -94,12 +94,25 @@ const struct tp_command tp_commands[] = {
         {.name = "show",
          .summary = "list the stored runs, or show everything about one",
          .usage = "[OPTION]... [RUN]",
-         .description = "Without RUN a line for each run, the latest first. With RUN, its number: what was asked for, how "
-                        "it ended, checks, stages, epochs, figures, memory, and what it ran on.",
+         .description =
+                 "Without RUN a line for each run, the latest first. With RUN, its number: what was asked for, how "
+                 "it ended, checks, stages, epochs, figures, memory, and what it ran on.",
          .takes = TP_FOR_SHOW,
          .takes_word = true,
          .word_option = "run",
          .run = tp_command_show},
+        {.name = "diff",
+         .summary = "compare two databases, experiment by experiment; exit 1 when the second is worse",
+         .usage = "[OPTION]... A.db B.db",
+         .description =
+                 "Runs with the same settings, whatever their seeds, are samples of one experiment. Of each that is in "
+                 "both files: the change of every figure from A to B with its confidence interval, and whether it is "
+                 "the same, better, worse or unclear. Exit 1 when something is worse by more than --threshold, 2 when "
+                 "nothing can be compared.",
+         .takes = TP_FOR_DIFF,
+         .takes_word = true,
+         .takes_more = true,
+         .run = tp_command_diff},
         {.name = "db",
          .summary = "look after a database: list, check, prune, merge, vacuum; print its schema",
          .usage = "list|check|prune|merge|vacuum|schema [OPTION]... [RUN|OTHER.db]...",

@@ -46,6 +46,7 @@ enum tp_status tp_command_trace(const struct tp_arguments *arguments);
 enum tp_status tp_command_plan(const struct tp_arguments *arguments);
 enum tp_status tp_command_db(const struct tp_arguments *arguments);
 enum tp_status tp_command_show(const struct tp_arguments *arguments);
+enum tp_status tp_command_diff(const struct tp_arguments *arguments);
 enum tp_status tp_command_models(const struct tp_arguments *arguments);
 enum tp_status tp_command_doctor(const struct tp_arguments *arguments);
 enum tp_status tp_command_help(const struct tp_arguments *arguments);

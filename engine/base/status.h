@@ -20,7 +20,8 @@
 	X(TP_ERR_DEVICE, "device or library error", 1)               \
 	X(TP_ERR_TIMEOUT, "timed out", 1)                            \
 	X(TP_ERR_ABORTED, "stopped because another stage failed", 1) \
-	X(TP_ERR_INTERRUPTED, "interrupted", 1)
+	X(TP_ERR_INTERRUPTED, "interrupted", 1)                      \
+	X(TP_ERR_WORSE, "worse than before", 1)
 
 enum tp_status {
 #define TP_STATUS_ENUM(name, text, code) name,

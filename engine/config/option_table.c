@@ -250,6 +250,15 @@ const struct tp_option tp_option_table[] = {
 	 .default_note = "run-ID with the format's ending", .metavar = "FILE",
 	 .help = "where to write it, - for standard output"},
 
+	/* of two databases */
+	{.name = "threshold", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS, .commands = TP_FOR_DIFF,
+	 FIELD(threshold), .default_text = "5%", .metavar = "PERCENT",
+	 .help = "how far a figure may move, like 5% or 0.05; of shares in points"},
+	{.name = "metric", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS, .commands = TP_FOR_DIFF, FIELD(metrics),
+	 .default_note = "all", .metavar = "LIST",
+	 .help = "figures to compare, parted by commas: epoch-time, samples-per-s, idle-total, peak-memory, peak-stage, v-max, "
+	         "v-mean, test-loss, test-top1, measured-predicted"},
+
 	/* what a sweep varies: a list each, integers also ranges */
 #define VARIED(option, member, values)                                                                                 \
 	{.name = option, .type = TP_OPTION_TEXT, .group = TP_GROUP_PIPELINE, .commands = TP_FOR_SWEEP,                 \

@@ -39,13 +39,14 @@ struct tp_options {
 	bool profile_cost;                     /* of compare and run */
 	char message[32];                      /* bytes of a micro-batch between stages; "" for the model's */
 	char save_costs[TP_CONFIG_PATH_BYTES];
-	uint64_t run_id;                /* of a stored run; 0: the latest */
-	int32_t epoch;                  /* of a stored run; 0: all */
-	char trace_format[16];          /* of trace */
-	char out[TP_CONFIG_PATH_BYTES]; /* of trace; "" for a name from the run */
-	int64_t older_than_ns;          /* of db prune; 0: not given */
-	bool keep_summaries, dry_run;   /* of db prune */
-	bool stages_given;              /* --stages was on the command line */
+	uint64_t run_id;                  /* of a stored run; 0: the latest */
+	int32_t epoch;                    /* of a stored run; 0: all */
+	char trace_format[16];            /* of trace */
+	char out[TP_CONFIG_PATH_BYTES];   /* of trace; "" for a name from the run */
+	int64_t older_than_ns;            /* of db prune; 0: not given */
+	bool keep_summaries, dry_run;     /* of db prune */
+	char threshold[32], metrics[256]; /* of diff; metrics parted by commas, "" for all */
+	bool stages_given;                /* --stages was on the command line */
 };
 
 enum tp_option_type {
