@@ -26,6 +26,8 @@ struct tp_store;
 enum tp_status tp_store_open(const char *path, struct tp_store **store);
 /* Open an existing one for reading only. */
 enum tp_status tp_store_open_readonly(const char *path, struct tp_store **store);
+/* A new database that goes when it is closed and never was a file: for runs that are simulated to be drawn. */
+enum tp_status tp_store_open_memory(struct tp_store **store);
 void tp_store_close(struct tp_store *store); /* NULL is allowed */
 
 /* A name and a value, both text. */
@@ -69,7 +71,7 @@ struct tp_store_run {
 	const char *name, *note; /* --name, --note */
 	const char *schedule, *model, *dataset, *device;
 	const char *order;             /* static or dynamic */
-	const char *clock;             /* real or virtual */
+	const char *clock;             /* real or virtual; slots, in memory only: times count slots, not nanoseconds */
 	int32_t stages, micro_batches; /* in effect */
 	int32_t batch_samples;
 	int32_t repeat;         /* 1-based */

@@ -129,3 +129,26 @@ enum tp_status tp_store_open_readonly(const char *path, struct tp_store **store)
 	*store = opening;
 	return TP_OK;
 }
+
+/* No file stands behind it, so nothing of a file is checked and there is no other writer to wait for. */
+static enum tp_status make_in_memory(struct tp_store *store)
+{
+	TP_TRY(connect_to(store, ":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
+	TP_TRY(tp_store_migrate(store));
+	store->opened = true;
+	return TP_OK;
+}
+
+enum tp_status tp_store_open_memory(struct tp_store **store)
+{
+	*store = NULL;
+	struct tp_store *opening;
+	TP_TRY(new_store("in memory", &opening));
+	enum tp_status status = make_in_memory(opening);
+	if (status != TP_OK) {
+		tp_store_close(opening);
+		return status;
+	}
+	*store = opening;
+	return TP_OK;
+}
