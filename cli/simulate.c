@@ -1,11 +1,12 @@
 /* tpbench simulate: a schedule without arithmetic, on ideal slots or with the costs of operations and links, as a grid,
- * a table or JSON. */
+ * a table, JSON or a timeline. */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 
 #include "baselines/policies.h"
 #include "cli/forecasting.h"
+#include "cli/simulated_picture.h"
 #include "engine/schedule/cost_file.h"
 #include "engine/schedule/grid.h"
 
@@ -152,6 +153,11 @@ static enum tp_status simulate(const struct tp_forecast *forecast, const struct 
 	return status;
 }
 
+static bool is_picture(const struct tp_options *options)
+{
+	return options->format == TP_SIMULATE_SVG || options->format == TP_SIMULATE_HTML;
+}
+
 static enum tp_status run(struct tp_forecasting *forecasting, const struct tp_options *options,
                           struct tp_forecast *forecast)
 {
@@ -159,6 +165,9 @@ static enum tp_status run(struct tp_forecasting *forecasting, const struct tp_op
 	TP_TRY(tp_policy_find(options->config.schedule, &policy));
 	if (options->ops && options->format != TP_SIMULATE_JSON)
 		return tp_fail(TP_ERR_INPUT, "--ops: expected --format json with it");
+	if ((options->out[0] || options->versions) && !is_picture(options))
+		return tp_fail(TP_ERR_INPUT, "%s: expected --format svg or html with it",
+		               options->out[0] ? "--out" : "--versions");
 	TP_TRY(tp_forecasting_init(forecasting, options));
 	TP_TRY(tp_forecasting_make(forecasting, options, &options->config, policy, options->config.mini_batches,
 	                           forecast));
@@ -167,6 +176,8 @@ static enum tp_status run(struct tp_forecasting *forecasting, const struct tp_op
 			return tp_fail(TP_ERR_INPUT, "--save-costs: expected --costs with it");
 		TP_TRY(tp_cost_file_write(options->save_costs, &forecast->measured));
 	}
+	if (is_picture(options))
+		return tp_simulated_picture(options, forecast);
 	return options->format == TP_SIMULATE_GRID ? print_grid(forecast) : simulate(forecast, options);
 }
 

@@ -199,6 +199,8 @@ static enum tp_status print(const struct verification *verification, enum tp_sim
 		return print_grid(verification);
 	case TP_SIMULATE_JSON:
 		return print_json(verification);
+	case TP_SIMULATE_SVG: /* the option table does not offer pictures of it */
+	case TP_SIMULATE_HTML:
 	case TP_SIMULATE_TABLE:
 		break;
 	}

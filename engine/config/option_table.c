@@ -17,6 +17,7 @@ static const char *const sequences[] = {"merged", "independent", NULL};
 static const char *const clocks[] = {"real", "virtual", NULL};
 static const char *const profiles[] = {"off", "ops", "kernels", NULL};
 static const char *const formats[] = {"table", "grid", "json", NULL};
+static const char *const simulate_formats[] = {"table", "grid", "json", "svg", "html", NULL};
 static const char *const theory_formats[] = {"table", "csv", NULL};
 static const char *const trace_formats[] = {"perfetto", "chrome", "nvtxt", NULL};
 static const char *const convolutions[] = {"auto", "direct", "winograd", NULL};
@@ -213,8 +214,16 @@ const struct tp_option tp_option_table[] = {
 	{.name = "json", .type = TP_OPTION_FLAG, .group = TP_GROUP_RESULTS,
 	 .commands = TRAIN | TP_FOR_SHOW | TP_FOR_DIFF, FIELD(json),
 	 .default_text = "off", .help = "print one JSON object instead of tables"},
-	{.name = "format", .type = TP_OPTION_CHOICE, .group = TP_GROUP_RESULTS, .commands = TP_FOR_SIMULATE | TP_FOR_VERIFY,
+	{.name = "format", .type = TP_OPTION_CHOICE, .group = TP_GROUP_RESULTS, .commands = TP_FOR_VERIFY,
 	 FIELD(format), .default_text = "table", .choices = formats, .help = "what to print"},
+	{.name = "format", .type = TP_OPTION_CHOICE, .group = TP_GROUP_RESULTS, .commands = TP_FOR_SIMULATE,
+	 FIELD(format), .default_text = "table", .choices = simulate_formats,
+	 .help = "what to print; svg and html are a timeline, a picture or part of a page"},
+	{.name = "out", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS, .commands = TP_FOR_SIMULATE, FIELD(out),
+	 .default_note = "standard output", .metavar = "FILE", .help = "with --format svg or html: where to write it"},
+	{.name = "versions", .type = TP_OPTION_FLAG, .group = TP_GROUP_RESULTS, .commands = TP_FOR_SIMULATE,
+	 FIELD(versions), .default_text = "off",
+	 .help = "with --format svg or html: label operations with the weights they read"},
 	{.name = "file", .type = TP_OPTION_TEXT, .group = TP_GROUP_PIPELINE, .commands = TP_FOR_VERIFY,
 	 FIELD(schedule_file), .default_note = "none", .metavar = "FILE.csv",
 	 .help = "verify this schedule, a row per rank in the form of PyTorch's pipelining, instead of one of ours"},

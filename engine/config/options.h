@@ -9,8 +9,8 @@
 
 #include "engine/config/run_config.h"
 
-/* What simulate prints. */
-enum tp_simulate_format { TP_SIMULATE_TABLE, TP_SIMULATE_GRID, TP_SIMULATE_JSON };
+/* What simulate and verify print; pictures are of simulate. */
+enum tp_simulate_format { TP_SIMULATE_TABLE, TP_SIMULATE_GRID, TP_SIMULATE_JSON, TP_SIMULATE_SVG, TP_SIMULATE_HTML };
 enum tp_theory_format { TP_THEORY_TABLE, TP_THEORY_CSV };
 
 /* Everything a command line can say: the experiment, and what to do around it. */
@@ -30,6 +30,7 @@ struct tp_options {
 	char note[256];
 	enum tp_simulate_format format;
 	bool ops;                                 /* of simulate: with all operations */
+	bool versions;                            /* of simulate: labelled in a picture */
 	char schedule_file[TP_CONFIG_PATH_BYTES]; /* of verify; "" for a policy's own list */
 	int32_t ring;                             /* of verify: messages per boundary and direction; 0: any number */
 	struct tp_varied varied;                  /* of sweep */
@@ -39,14 +40,14 @@ struct tp_options {
 	bool profile_cost;                     /* of compare and run */
 	char message[32];                      /* bytes of a micro-batch between stages; "" for the model's */
 	char save_costs[TP_CONFIG_PATH_BYTES];
-	uint64_t run_id;                  /* of a stored run; 0: the latest */
-	int32_t epoch;                    /* of a stored run; 0: all */
-	char trace_format[16];            /* of trace */
-	char out[TP_CONFIG_PATH_BYTES];   /* of trace; "" for a name from the run */
-	int64_t older_than_ns;            /* of db prune; 0: not given */
-	bool keep_summaries, dry_run;     /* of db prune */
+	uint64_t run_id;                /* of a stored run; 0: the latest */
+	int32_t epoch;                  /* of a stored run; 0: all */
+	char trace_format[16];          /* of trace */
+	char out[TP_CONFIG_PATH_BYTES]; /* of trace, "" for a name from the run; of simulate, "" for standard output */
+	int64_t older_than_ns;          /* of db prune; 0: not given */
+	bool keep_summaries, dry_run;   /* of db prune */
 	char threshold[32], metrics[256]; /* of diff; metrics parted by commas, "" for all */
-	bool stages_given;                /* --stages was on the command line */
+	bool stages_given;              /* --stages was on the command line */
 };
 
 enum tp_option_type {
