@@ -101,6 +101,45 @@ static void workers_have_speeds(void **state)
 	json_decref(root);
 }
 
+/* The same picture to standard output and into a file, which is there only when it is whole. */
+static void a_schedule_is_drawn(void **state)
+{
+	(void)state;
+	static const char to_output[] = "simulate timeprest --stages 2 --micro-batches 2 --mini-batches 3 --format svg",
+	                  to_file[] = "simulate timeprest --stages 2 --micro-batches 2 --mini-batches 3 --format svg "
+	                              "--out drawn.svg",
+	                  page[] = "simulate gpipe --stages 2 --costs uniform:1ms,2ms --link inf,1ms --message 1kB "
+	                           "--format html --versions",
+	                  nowhere[] = "simulate --format svg --out nowhere/drawn.svg";
+	struct cli_result output = cli_run(to_output);
+	cli_expect_exit(&output, to_output, 0);
+	cli_expect_part(output.out, "<svg xmlns=");
+	cli_expect_part(output.out, "timeprest, W = 2, N = 2, ideal slots");
+	struct cli_result result = cli_run(to_file);
+	cli_expect_exit(&result, to_file, 0);
+	assert_string_equal(result.out, "");
+	FILE *file = fopen("drawn.svg", "r");
+	assert_non_null(file);
+	for (const char *c = output.out; *c; c++)
+		assert_int_equal(fgetc(file), (unsigned char)*c);
+	assert_int_equal(fgetc(file), EOF);
+	(void)fclose(file);
+	cli_release(&result);
+	cli_release(&output);
+	result = cli_run(page);
+	cli_expect_exit(&result, page, 0);
+	cli_expect_part(result.out, "<!DOCTYPE html>");
+	cli_expect_part(result.out, "Virtual clock: time is modelled.");
+	cli_release(&result);
+	result = cli_run(nowhere);
+	cli_expect_exit(&result, nowhere, 1);
+	cli_expect_part(result.err, "--out nowhere/drawn.svg");
+	cli_release(&result);
+	cli_expect_refusal("simulate --out drawn.svg", "--out", "svg or html");
+	cli_expect_refusal("simulate --versions", "--versions", "svg or html");
+	cli_expect_refusal("verify --format svg", "--format", "svg");
+}
+
 static void what_cannot_be_simulated_is_refused(void **state)
 {
 	(void)state;
@@ -224,6 +263,7 @@ int main(int argc, char **argv)
 	        cmocka_unit_test(every_operation_is_listed_once),
 	        cmocka_unit_test(costs_are_kept_in_files),
 	        cmocka_unit_test(workers_have_speeds),
+	        cmocka_unit_test(a_schedule_is_drawn),
 	        cmocka_unit_test(what_cannot_be_simulated_is_refused),
 	        cmocka_unit_test(theory_agrees_with_the_simulator),
 	        cmocka_unit_test(theory_under_costs_has_more_columns),
