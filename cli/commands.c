@@ -113,6 +113,18 @@ const struct tp_command tp_commands[] = {
          .takes_word = true,
          .takes_more = true,
          .run = tp_command_diff},
+        {.name = "claims",
+         .summary = "say which of the paper's claims the runs of a database bear out",
+         .usage = "[OPTION]...",
+         .description =
+                 "Each claim of the TiMePReSt paper is judged under every set of conditions that the runs allow: "
+                 "holds, "
+                 "fails, or not tested, with the numbers, their interval, the runs, what the paper and an independent "
+                 "reproduction found, and, when it is not tested, a command that would test it. Accuracy needs 3 seeds "
+                 "of each side, measured time and memory 3 runs; modelled ones have no spread. Exit status 0 whatever "
+                 "the verdicts.",
+         .takes = TP_FOR_CLAIMS,
+         .run = tp_command_claims},
         {.name = "db",
          .summary = "look after a database: list, check, prune, merge, vacuum; print its schema",
          .usage = "list|check|prune|merge|vacuum|schema [OPTION]... [RUN|OTHER.db]...",

@@ -19,6 +19,7 @@ static const char *const profiles[] = {"off", "ops", "kernels", NULL};
 static const char *const formats[] = {"table", "grid", "json", NULL};
 static const char *const simulate_formats[] = {"table", "grid", "json", "svg", "html", NULL};
 static const char *const theory_formats[] = {"table", "csv", NULL};
+static const char *const claims_formats[] = {"text", "markdown", "json", NULL};
 static const char *const trace_formats[] = {"perfetto", "chrome", "nvtxt", NULL};
 static const char *const convolutions[] = {"auto", "direct", "winograd", NULL};
 
@@ -267,6 +268,12 @@ const struct tp_option tp_option_table[] = {
 	 .default_note = "all", .metavar = "LIST",
 	 .help = "figures to compare, parted by commas: epoch-time, samples-per-s, idle-total, peak-memory, peak-stage, v-max, "
 	         "v-mean, test-loss, test-top1, measured-predicted"},
+
+	/* of all runs of a database */
+	{.name = "db", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS, .commands = TP_FOR_CLAIMS, FIELD(db),
+	 .default_text = "tpbench.db", .metavar = "FILE", .help = "SQLite database whose runs are judged"},
+	{.name = "format", .type = TP_OPTION_CHOICE, .group = TP_GROUP_RESULTS, .commands = TP_FOR_CLAIMS,
+	 FIELD(claims_format), .default_text = "text", .choices = claims_formats, .help = "what to print"},
 
 	/* what a sweep varies: a list each, integers also ranges */
 #define VARIED(option, member, values)                                                                                 \

@@ -11,6 +11,7 @@
 
 /* What simulate and verify print; pictures are of simulate. */
 enum tp_simulate_format { TP_SIMULATE_TABLE, TP_SIMULATE_GRID, TP_SIMULATE_JSON, TP_SIMULATE_SVG, TP_SIMULATE_HTML };
+enum tp_claims_format { TP_CLAIMS_TEXT, TP_CLAIMS_MARKDOWN, TP_CLAIMS_JSON };
 enum tp_theory_format { TP_THEORY_TABLE, TP_THEORY_CSV };
 
 /* Everything a command line can say: the experiment, and what to do around it. */
@@ -47,7 +48,8 @@ struct tp_options {
 	int64_t older_than_ns;          /* of db prune; 0: not given */
 	bool keep_summaries, dry_run;   /* of db prune */
 	char threshold[32], metrics[256]; /* of diff; metrics parted by commas, "" for all */
-	bool stages_given;              /* --stages was on the command line */
+	enum tp_claims_format claims_format;
+	bool stages_given; /* --stages was on the command line */
 };
 
 enum tp_option_type {
@@ -74,6 +76,7 @@ enum tp_option_type {
 #define TP_FOR_DB 256U
 #define TP_FOR_DIFF 512U
 #define TP_FOR_SHOW 1024U
+#define TP_FOR_CLAIMS 4096U
 
 enum tp_option_group {
 	TP_GROUP_TRAINING,

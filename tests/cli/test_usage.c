@@ -11,8 +11,9 @@
 #include "cli/commands.h"
 #include "tests/cli/harness.h"
 
-static const char *const command_names[] = {"compare", "run",   "sweep", "plan",   "simulate", "verify",
-                                            "theory",  "trace", "show",  "diff", "db",     "models",   "doctor", "help"};
+static const char *const command_names[] = {"compare", "run",    "sweep",  "plan",   "simulate",
+                                            "verify",  "theory", "trace",  "show",   "diff",
+                                            "claims",  "db",     "models", "doctor", "help"};
 #define COMMAND_COUNT (sizeof command_names / sizeof *command_names)
 
 static void help_of_every_command(void **state)
