@@ -34,6 +34,11 @@ int fixture_end(void **state)
 	return 0;
 }
 
+const char *fixture_path(void)
+{
+	return path;
+}
+
 static const char *or_else(const char *text, const char *usual)
 {
 	return text ? text : usual;

@@ -29,6 +29,7 @@ struct fixture {
 /* A fresh database for each test, as set-up and tear-down. */
 int fixture_begin(void **state);
 int fixture_end(void **state);
+const char *fixture_path(void);
 
 /* Add a run, or several. */
 void fixture_run(struct fixture run);
