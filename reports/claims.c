@@ -223,7 +223,6 @@ static char *conditions_of(const struct tp_claim_group *const *sides, const char
 static enum tp_status add_side(const struct tp_claim_group *group, const char *label, struct tp_claim_finding *finding)
 {
 	struct tp_claim_side *side = &finding->sides[finding->side_count++];
-	struct tp_text ids = {0};
 	if (strcmp(label, "micro-batches") == 0)
 		(void)snprintf(side->label, sizeof side->label, "N %" PRId32, group->group->micro_batches);
 	else if (strcmp(label, "micro-batches,batch") == 0)
@@ -233,12 +232,12 @@ static enum tp_status add_side(const struct tp_claim_group *group, const char *l
 		(void)snprintf(side->label, sizeof side->label, "%s", group->group->cluster);
 	else
 		(void)snprintf(side->label, sizeof side->label, "%s", group->group->schedule);
+	side->run_ids = tp_alloc_array((size_t)group->group->run_count, sizeof *side->run_ids);
+	if (!side->run_ids)
+		return TP_ERR_NOMEM;
 	for (int32_t r = 0; r < group->group->run_count; r++)
-		tp_text_add(&ids, "%s%" PRId64, r > 0 ? "," : "", group->runs[r].run_id);
-	side->run_ids = ids.failed ? NULL : tp_claims_keep(tp_text_get(&ids));
-	side->run_count = group->group->run_count;
-	tp_text_release(&ids);
-	return side->run_ids ? TP_OK : TP_ERR_NOMEM;
+		side->run_ids[side->run_count++] = group->runs[r].run_id;
+	return TP_OK;
 }
 
 /* --- judging

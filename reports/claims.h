@@ -33,8 +33,8 @@ enum { TP_CLAIM_SIDES = 3 };
 
 /* Groups of runs that were set side by side. */
 struct tp_claim_side {
-	char label[96]; /* what tells it from the other sides: "timeprest", "paper-b" */
-	char *run_ids;  /* parted by commas */
+	char label[96];   /* what tells it from the other sides: "timeprest", "paper-b" */
+	int64_t *run_ids; /* ascending */
 	int32_t run_count;
 };
 

@@ -50,11 +50,26 @@ void tp_claim_measure_text(const struct tp_claim_finding *finding, const struct 
 		tp_text_add(out, "; %s", measure->note);
 }
 
+/* Numbers that follow each other as FIRST..LAST. */
+static void add_ids(const struct tp_claim_side *side, struct tp_text *out)
+{
+	for (int32_t first = 0, last; first < side->run_count; first = last + 1) {
+		last = first;
+		while (last + 1 < side->run_count && side->run_ids[last + 1] == side->run_ids[last] + 1)
+			last++;
+		tp_text_add(out, "%s%" PRId64, first > 0 ? ", " : "", side->run_ids[first]);
+		if (last > first)
+			tp_text_add(out, "%s%" PRId64, last > first + 1 ? ".." : ", ", side->run_ids[last]);
+	}
+}
+
 void tp_claim_runs_text(const struct tp_claim_finding *finding, struct tp_text *out)
 {
 	if (finding->side_count == 0)
 		tp_text_add(out, "no runs");
-	for (int32_t s = 0; s < finding->side_count; s++)
-		tp_text_add(out, "%s%s (%s)", s > 0 ? ", " : "runs ", finding->sides[s].run_ids,
-		            finding->sides[s].label);
+	for (int32_t s = 0; s < finding->side_count; s++) {
+		tp_text_add(out, "%s", s > 0 ? "; " : "runs ");
+		add_ids(&finding->sides[s], out);
+		tp_text_add(out, " (%s)", finding->sides[s].label);
+	}
 }

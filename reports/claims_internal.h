@@ -120,7 +120,7 @@ void tp_claim_conclude(struct tp_claim *claim);
 void tp_claim_measure_text(const struct tp_claim_finding *finding, const struct tp_claim_measure *measure,
                            struct tp_text *out);
 
-/* "runs 1,3 (timeprest), 2,4 (pipedream)" */
+/* "runs 1, 3, 5..9 (timeprest); 2, 4 (pipedream)" */
 void tp_claim_runs_text(const struct tp_claim_finding *finding, struct tp_text *out);
 
 #endif

@@ -45,12 +45,11 @@ static json_t *measure_object(const struct tp_claim_measure *measure)
 	        "note", measure->note);
 }
 
-static json_t *run_array(const char *ids)
+static json_t *run_array(const struct tp_claim_side *side)
 {
 	json_t *runs = json_array();
-	char *end;
-	for (const char *at = ids; *at; at = *end == ',' ? end + 1 : end)
-		(void)json_array_append_new(runs, json_integer(strtoll(at, &end, 10)));
+	for (int32_t r = 0; r < side->run_count; r++)
+		(void)json_array_append_new(runs, json_integer(side->run_ids[r]));
 	return runs;
 }
 
@@ -59,7 +58,7 @@ static json_t *finding_object(const struct tp_claim_finding *finding)
 	json_t *sides = json_array(), *measures = json_array();
 	for (int32_t s = 0; s < finding->side_count; s++)
 		(void)json_array_append_new(sides, json_pack("{s:o, s:o}", "label", text_of(finding->sides[s].label),
-		                                             "runs", run_array(finding->sides[s].run_ids)));
+		                                             "runs", run_array(&finding->sides[s])));
 	for (int32_t m = 0; m < finding->measure_count; m++)
 		(void)json_array_append_new(measures, measure_object(&finding->measures[m]));
 	return json_pack("{s:s, s:o, s:o, s:o}", "verdict", tp_verdict_text(finding->verdict), "conditions",

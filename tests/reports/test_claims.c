@@ -72,8 +72,10 @@ static void time_holds_with_its_interval(void **state)
 	assert_int_equal(measure->interval.n_a, 3);
 	assert_int_equal(measure->interval.n_b, 3);
 	const struct tp_claim_finding *finding = &fixture_claim("C01")->findings[0];
-	assert_string_equal(finding->sides[0].run_ids, "1,2,3");
-	assert_string_equal(finding->sides[1].run_ids, "4,5,6");
+	for (int32_t r = 0; r < 3; r++) {
+		assert_int_equal(finding->sides[0].run_ids[r], r + 1);
+		assert_int_equal(finding->sides[1].run_ids[r], r + 4);
+	}
 	assert_non_null(strstr(finding->conditions, "mlp on synthetic, W 2, N 3, batch 48, epochs 2, device cpu"));
 	assert_non_null(strstr(finding->conditions, "time measured, no link"));
 }

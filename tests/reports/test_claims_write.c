@@ -77,7 +77,7 @@ static void numbers_are_the_same_in_every_form(void **state)
 	(void)state;
 	static const char numbers[] =
 	        "epoch time: timeprest 10 ms, pipedream 20 ms; ratio 0.5, 0.5 to 0.5 (90 %), n 3 and 3";
-	static const char runs[] = "runs 1,2,3 (timeprest), 4,5,6 (pipedream)";
+	static const char runs[] = "runs 1..3 (timeprest); 4..6 (pipedream)";
 	fill("mlp");
 	const struct tp_claims *claims = fixture_judge();
 	assert_int_equal(claims->claims[0].verdict, TP_MIXED);
@@ -104,6 +104,19 @@ static void numbers_are_the_same_in_every_form(void **state)
 	assert_int_equal(json_array_size(json_object_get(side, "runs")), 3);
 	assert_int_equal(json_integer_value(json_array_get(json_object_get(side, "runs"), 2)), 6);
 	json_decref(root);
+	tp_text_release(&text);
+}
+
+static void runs_are_named_in_short(void **state)
+{
+	(void)state;
+	struct tp_text text = {0};
+	fixture_run((struct fixture){.repeats = 2});
+	fixture_run((struct fixture){.schedule = "pipedream"});
+	fixture_run((struct fixture){.repeats = 1});
+	fixture_run((struct fixture){.schedule = "pipedream", .repeats = 4});
+	write_text(fixture_judge(), &text);
+	expect_part(tp_text_get(&text), "runs 1, 2, 4 (timeprest); 3, 5..8 (pipedream): mlp");
 	tp_text_release(&text);
 }
 
@@ -243,9 +256,9 @@ int main(void)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_begin, fixture_end)
 	const struct CMUnitTest tests[] = {
 	        TEST(every_claim_is_in_every_form), TEST(numbers_are_the_same_in_every_form),
-	        TEST(readings_stand_beside),        TEST(a_terminal_has_120_columns),
-	        TEST(hostile_names_do_nothing),     TEST(elements_are_closed),
-	        TEST(memory_may_run_out),
+	        TEST(runs_are_named_in_short),      TEST(readings_stand_beside),
+	        TEST(a_terminal_has_120_columns),   TEST(hostile_names_do_nothing),
+	        TEST(elements_are_closed),          TEST(memory_may_run_out),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
