@@ -1,13 +1,14 @@
 #include "results/store_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <sqlite3.h>
 
 #include "results/store.h"
 
@@ -85,22 +86,40 @@ static enum tp_status check_kind(const char *path, const struct stat *info)
 	return TP_OK;
 }
 
-/* The first bytes of a file; fewer are there when `*found` says so. */
+static enum tp_status unreadable(const char *path, const char *why)
+{
+	return tp_fail(TP_ERR_INPUT, "database '%s': cannot read it: %s", path, why);
+}
+
+/* What SQLite would read as the file's first bytes; it reads none by itself before the first statement. */
+static enum tp_status look_through(sqlite3 *db, const char *path, unsigned char bytes[LOOK_BYTES], size_t *found)
+{
+	sqlite3_file *file = NULL;
+	sqlite3_int64 size = 0;
+	if (sqlite3_file_control(db, NULL, SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || !file->pMethods ||
+	    file->pMethods->xFileSize(file, &size) != SQLITE_OK)
+		return unreadable(path, strerror(errno));
+	*found = size < LOOK_BYTES ? (size_t)size : LOOK_BYTES;
+	if (file->pMethods->xRead(file, bytes, (int)*found, 0) != SQLITE_OK)
+		return unreadable(path, strerror(errno));
+	return TP_OK;
+}
+
+/* The first bytes of a file; fewer are there when `*found` says so. Through SQLite, since to close a file drops every
+ * lock that the process has on it: others that look at the database would then think that nobody writes it, and the
+ * last of them would remove its log. SQLite closes it when its own locks are gone. */
 static enum tp_status look(const char *path, unsigned char bytes[LOOK_BYTES], size_t *found)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return tp_fail(TP_ERR_INPUT, "database '%s': cannot read it: %s", path, strerror(errno));
-	ssize_t got;
-	do {
-		got = pread(fd, bytes, LOOK_BYTES, 0);
-	} while (got < 0 && errno == EINTR);
-	int error = errno;
-	(void)close(fd);
-	if (got < 0)
-		return tp_fail(TP_ERR_INPUT, "database '%s': cannot read it: %s", path, strerror(error));
-	*found = (size_t)got;
-	return TP_OK;
+	char name[PATH_MAX + 2];
+	sqlite3 *db = NULL;
+	(void)snprintf(name, sizeof name, "%s%s", path[0] == '/' ? "" : "./", path);
+	int rc = sqlite3_open_v2(name, &db, SQLITE_OPEN_READONLY, NULL);
+	enum tp_status status =
+	        rc == SQLITE_OK ? look_through(db, path, bytes, found)
+	                        : unreadable(path, db && sqlite3_system_errno(db) ? strerror(sqlite3_system_errno(db))
+	                                                                          : sqlite3_errstr(rc));
+	(void)sqlite3_close(db);
+	return status;
 }
 
 /* `empty_will_do`: an SQLite file without tables is as good as none. */

@@ -104,6 +104,33 @@ static void it_goes_on_after_being_killed(void **state)
 	                 6);
 }
 
+static void read_by_another_program(void)
+{
+	sqlite3 *db;
+	assert_int_equal(sqlite3_open("tpbench.db", &db), SQLITE_OK);
+	(void)sqlite3_exec(db, "SELECT count(*) FROM run", NULL, NULL, NULL); /* there is no table in the beginning */
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* Whoever closes the database is not the last while runs are written, and leaves their log alone. */
+static void readers_do_it_no_harm(void **state)
+{
+	static const char sweep[] = "sweep gpipe,timeprest --seed 1..5 --epochs 10 " SMALL;
+	const struct timespec moment = {.tv_nsec = 5000000};
+	(void)state;
+	cli_remove_database();
+	pid_t child = cli_start(sweep);
+	for (int i = 0; i < 400 && cli_query("tpbench.db", "SELECT count(*) FROM run_end") < 8; i++) {
+		if (access("tpbench.db-wal", F_OK) == 0)
+			read_by_another_program();
+		(void)nanosleep(&moment, NULL);
+	}
+	struct cli_result result = cli_finish(child);
+	cli_expect_exit(&result, sweep, 0);
+	cli_release(&result);
+	expect_rows("state = 'done'", 10);
+}
+
 /* As if the database had been told so: a failure in the second repeat of one point. */
 static void make_one_fail(void)
 {
@@ -217,6 +244,7 @@ int main(int argc, char **argv)
 	        cmocka_unit_test(a_refused_point_is_stored_and_does_not_stop_the_rest),
 	        cmocka_unit_test(nothing_is_stored_when_no_point_can_run),
 	        cmocka_unit_test(it_goes_on_after_being_killed),
+	        cmocka_unit_test(readers_do_it_no_harm),
 	        cmocka_unit_test(a_repeat_that_failed_counts_until_it_is_done),
 	        cmocka_unit_test(ctrl_c_ends_it_between_and_within_runs),
 	        cmocka_unit_test(the_figures_are_those_of_the_database),
