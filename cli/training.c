@@ -8,6 +8,7 @@
 
 #include "baselines/policies.h"
 #include "cli/interrupt.h"
+#include "cli/kept_costs.h"
 #include "cli/profile_cost.h"
 #include "cli/progress.h"
 #include "cli/recording.h"
@@ -104,18 +105,34 @@ static enum tp_status plan_run(struct tp_training *training, const struct tp_con
 	                                 costs, trainer);
 }
 
-/* Costs of --costs run:ID, for each schedule's own operations. */
+/* Costs that need no measuring: of --costs run:ID for each schedule's own operations, or kept from an earlier run. */
 static enum tp_status read_stored_costs(struct tp_training *training, struct tp_contestant *contestant)
 {
+	const char *folder = training->options->keep_costs;
 	struct tp_policy applied;
 	struct tp_pipeline pipeline;
 	int64_t run_id;
 	bool is_run;
 	TP_TRY(tp_cost_source_run(contestant->config.costs, &is_run, &run_id));
-	if (!is_run)
+	if (!is_run && !folder[0])
 		return TP_OK;
 	TP_TRY(tp_axes_apply(&contestant->config, contestant->policy, 1, &applied, &pipeline));
-	return tp_stored_costs_read(training->options->db, run_id, tp_cost_shape_of(&pipeline), &contestant->costs);
+	struct tp_cost_shape shape = tp_cost_shape_of(&pipeline);
+	if (!is_run)
+		return tp_kept_costs_read(folder, &contestant->config, shape, &contestant->costs);
+	return tp_stored_costs_read(training->options->db, run_id, shape, &contestant->costs);
+}
+
+/* Keep the costs that planning measured, for the repeats and, when asked to, for other runs. */
+static enum tp_status keep_costs(struct tp_training *training, struct tp_contestant *contestant,
+                                 const struct tp_cost_table *costs)
+{
+	if (!costs || contestant->costs.values)
+		return TP_OK;
+	TP_TRY(tp_cost_table_copy(&contestant->costs, costs, costs->shape));
+	if (training->options->keep_costs[0] == '\0')
+		return TP_OK;
+	return tp_kept_costs_write(training->options->keep_costs, &contestant->config, costs);
 }
 
 /* Plan each run and let it go again: what a plan refuses, it refuses now, for all of them. The costs that the virtual
@@ -128,10 +145,7 @@ static enum tp_status check_plans(struct tp_training *training)
 		TP_TRY(read_stored_costs(training, contestant));
 		TP_TRY(plan_run(training, contestant, &trainer));
 		contestant->minis_per_epoch = tp_trainer_info(trainer)->minis_per_epoch;
-		const struct tp_cost_table *costs = tp_trainer_costs(trainer);
-		enum tp_status status = TP_OK;
-		if (costs && !contestant->costs.values)
-			status = tp_cost_table_copy(&contestant->costs, costs, costs->shape);
+		enum tp_status status = keep_costs(training, contestant, tp_trainer_costs(trainer));
 		tp_trainer_free(trainer);
 		TP_TRY(status);
 	}

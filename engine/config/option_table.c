@@ -241,6 +241,9 @@ const struct tp_option tp_option_table[] = {
 	{.name = "save-costs", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS,
 	 .commands = TP_FOR_PLAN | TP_FOR_SIMULATE, FIELD(save_costs), .default_note = "none", .metavar = "FILE",
 	 .help = "write the costs there, to be read again by --costs"},
+	{.name = "keep-costs", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS,
+	 .commands = TP_FOR_COMPARE | TP_FOR_RUN | TP_FOR_SWEEP, FIELD(keep_costs), .default_note = "none",
+	 .metavar = "FOLDER", .help = "keep the costs that --clock virtual measures there, and go by them when they are there"},
 
 	/* of a stored run */
 	{.name = "db", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS, .commands = TP_FOR_TRACE | TP_FOR_SHOW, FIELD(db),

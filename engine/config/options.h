@@ -41,6 +41,8 @@ struct tp_options {
 	bool profile_cost;                     /* of compare and run */
 	char message[32];                      /* bytes of a micro-batch between stages; "" for the model's */
 	char save_costs[TP_CONFIG_PATH_BYTES];
+	/* of compare, run and sweep: folder of measured costs; "" for none */
+	char keep_costs[TP_CONFIG_PATH_BYTES];
 	uint64_t run_id;                /* of a stored run; 0: the latest */
 	int32_t epoch;                  /* of a stored run; 0: all */
 	char trace_format[16];          /* of trace */

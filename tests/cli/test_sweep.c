@@ -1,5 +1,6 @@
 /* tpbench sweep: points that fail do not stop the rest, and a sweep goes on where it was cut off. argv[1] is the built
  * tpbench. */
+#include <glob.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -193,6 +194,32 @@ static void ctrl_c_ends_it_between_and_within_runs(void **state)
 	}
 }
 
+/* Measured times never come out the same twice; kept ones do, whatever the link. */
+static void kept_costs_are_measured_once(void **state)
+{
+	static const char sweep[] =
+	        "sweep timeprest --stages 2 --link 1gbit,50us+1gbit,60us --clock virtual --keep-costs "
+	        "kept " SMALL;
+	static const char broken[] = "# tpbench costs 1\nstage,operation,micro_batch,cost_ns\n0,F,0,1\n";
+	(void)state;
+	cli_remove_database();
+	run_and_expect(sweep, 0);
+	run_and_expect(
+	        "sweep timeprest --restart --stages 2 --link 1gbit,50us --clock virtual --keep-costs kept " SMALL, 0);
+	expect_rows("state = 'done'", 3);
+	assert_int_equal(cli_query("tpbench.db", "SELECT count(DISTINCT cost_ns) FROM operation_cost WHERE stage = 0 "
+	                                         "AND kind = 'B'"),
+	                 1);
+	glob_t kept;
+	assert_int_equal(glob("kept/mlp-timeprest-w2-n3-m12-*.csv", 0, NULL, &kept), 0);
+	assert_int_equal(kept.gl_pathc, 1);
+	cli_write_file(kept.gl_pathv[0], broken, sizeof broken - 1);
+	cli_expect_refusal(sweep, kept.gl_pathv[0], NULL);
+	assert_int_equal(unlink(kept.gl_pathv[0]), 0);
+	assert_int_equal(rmdir("kept"), 0);
+	globfree(&kept);
+}
+
 static void the_figures_are_those_of_the_database(void **state)
 {
 	static const char sweep[] = "sweep gpipe,timeprest --link 1gbit,50us+1mbit,1ms --clock virtual --costs "
@@ -247,6 +274,7 @@ int main(int argc, char **argv)
 	        cmocka_unit_test(readers_do_it_no_harm),
 	        cmocka_unit_test(a_repeat_that_failed_counts_until_it_is_done),
 	        cmocka_unit_test(ctrl_c_ends_it_between_and_within_runs),
+	        cmocka_unit_test(kept_costs_are_measured_once),
 	        cmocka_unit_test(the_figures_are_those_of_the_database),
 	        cmocka_unit_test(epochs_and_predictions_are_medians),
 	};
