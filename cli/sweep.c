@@ -1,5 +1,7 @@
 /* tpbench sweep: every combination of what its options list, trained run by run, and stored so that it can go on where
  * it was cut off. */
+#include "cli/sweep.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +20,7 @@ struct sweep {
 	struct tp_sweep_points points;
 	uint64_t *config_hashes; /* by point */
 	bool *settled;           /* [repeat][point]: nothing to do */
-	char comparison[40];     /* "sweep-" and the hash of what defines it, "-2" .. after restarts */
+	char comparison[40];     /* given, or "sweep-" and the hash of what defines it, "-2" .. after restarts */
 	struct tp_store *store;
 	struct tp_store_outcome *outcomes; /* what the database has of it */
 	int64_t outcome_count;
@@ -201,10 +203,29 @@ static enum tp_status run_all(struct sweep *sweep)
 	return TP_OK;
 }
 
-/* --- the command -----------------------------------------------------------------------------------------------------
+/* --- the sweep as a whole --------------------------------------------------------------------------------------------
  */
 
-static enum tp_status sweep_all(struct sweep *sweep)
+static struct sweep *new_sweep(const struct tp_options *options)
+{
+	struct sweep *sweep = tp_alloc(sizeof *sweep);
+	if (sweep)
+		sweep->options = options;
+	return sweep;
+}
+
+static void free_sweep(struct sweep *sweep)
+{
+	tp_store_close(sweep->store);
+	tp_free(sweep->outcomes);
+	tp_free(sweep->config_hashes);
+	tp_free(sweep->settled);
+	tp_sweep_points_release(&sweep->points);
+	tp_free(sweep);
+}
+
+/* Known by `comparison`, or when that is NULL by what defines it. */
+static enum tp_status train(struct sweep *sweep, const char *comparison)
 {
 	uint64_t hash;
 	if (sweep->options->config.epochs == 0)
@@ -212,15 +233,100 @@ static enum tp_status sweep_all(struct sweep *sweep)
 	TP_TRY(begin(sweep, &hash));
 	TP_TRY(require_one_that_plans(sweep));
 	TP_TRY(tp_store_open(sweep->options->db, &sweep->store));
-	TP_TRY(find_comparison(sweep, hash));
+	if (comparison)
+		(void)snprintf(sweep->comparison, sizeof sweep->comparison, "%s", comparison);
+	else
+		TP_TRY(find_comparison(sweep, hash));
 	TP_TRY(read_outcomes(sweep));
 	settle(sweep);
 	tp_interrupt_install(&sweep->control);
 	enum tp_status status = run_all(sweep);
 	tp_interrupt_restore();
 	TP_TRY(status);
-	TP_TRY(read_outcomes(sweep));
+	return read_outcomes(sweep);
+}
+
+static enum tp_status count_left(struct sweep *sweep, const char *comparison)
+{
+	uint64_t hash;
+	TP_TRY(begin(sweep, &hash));
+	if (access(sweep->options->db, F_OK) == 0) {
+		TP_TRY(tp_store_open_readonly(sweep->options->db, &sweep->store));
+		(void)snprintf(sweep->comparison, sizeof sweep->comparison, "%s", comparison);
+		TP_TRY(read_outcomes(sweep));
+	}
+	settle(sweep);
+	return TP_OK;
+}
+
+enum tp_status tp_sweep_count(const struct tp_options *options, const char *comparison, int64_t *runs, int64_t *left)
+{
+	struct sweep *sweep = new_sweep(options);
+	if (!sweep)
+		return TP_ERR_NOMEM;
+	enum tp_status status = count_left(sweep, comparison);
+	*runs = (int64_t)sweep->points.count * options->repeats;
+	*left = sweep->runs_left;
+	free_sweep(sweep);
+	return status;
+}
+
+static bool has_first_seed(const struct tp_sweep_points *points, int32_t point)
+{
+	const struct tp_sweep_values *seeds = &points->values[TP_SWEEP_SEED];
+	return seeds->count == 0 || tp_sweep_point_value(points, point, TP_SWEEP_SEED) == seeds->texts[0];
+}
+
+static enum tp_status plan_points(struct sweep *sweep)
+{
+	TP_TRY(tp_sweep_points_init(&sweep->points, sweep->options));
+	for (int32_t p = 0; p < sweep->points.count; p++) {
+		struct tp_training training;
+		if (!has_first_seed(&sweep->points, p))
+			continue;
+		TP_TRY(set_point(sweep, p));
+		sweep->point.config.epochs = 0; /* so that no database is made */
+		sweep->point.keep_costs[0] = '\0';
+		(void)strcpy(sweep->point.config.device, "null"); /* so that no weights are made */
+		if (sweep->point.config.clock == TP_CLOCK_VIRTUAL)
+			(void)strcpy(sweep->point.config.costs, "uniform:1ms,1ms");
+		enum tp_status status = tp_training_init(&training, &sweep->point, sweep->point.config.schedule);
+		tp_training_release(&training);
+		TP_TRY(status);
+	}
+	return TP_OK;
+}
+
+enum tp_status tp_sweep_plan(const struct tp_options *options)
+{
+	struct sweep *sweep = new_sweep(options);
+	if (!sweep)
+		return TP_ERR_NOMEM;
+	enum tp_status status = plan_points(sweep);
+	free_sweep(sweep);
+	return status;
+}
+
+enum tp_status tp_sweep_train(const struct tp_options *options, const char *comparison, int64_t *unfinished)
+{
+	struct sweep *sweep = new_sweep(options);
+	if (!sweep)
+		return TP_ERR_NOMEM;
+	enum tp_status status = train(sweep, comparison);
+	if (status == TP_OK)
+		settle(sweep);
+	*unfinished = sweep->runs_left;
+	free_sweep(sweep);
+	return status;
+}
+
+/* --- the command -----------------------------------------------------------------------------------------------------
+ */
+
+static enum tp_status train_and_report(struct sweep *sweep)
+{
 	int32_t unfinished;
+	TP_TRY(train(sweep, NULL));
 	TP_TRY(tp_sweep_report(&sweep->points, sweep->comparison, sweep->config_hashes, sweep->outcomes,
 	                       sweep->outcome_count, &unfinished));
 	if (unfinished > 0)
@@ -231,16 +337,10 @@ static enum tp_status sweep_all(struct sweep *sweep)
 
 enum tp_status tp_command_sweep(const struct tp_arguments *arguments)
 {
-	struct sweep *sweep = tp_alloc(sizeof *sweep);
+	struct sweep *sweep = new_sweep(&arguments->options);
 	if (!sweep)
 		return TP_ERR_NOMEM;
-	sweep->options = &arguments->options;
-	enum tp_status status = sweep_all(sweep);
-	tp_store_close(sweep->store);
-	tp_free(sweep->outcomes);
-	tp_free(sweep->config_hashes);
-	tp_free(sweep->settled);
-	tp_sweep_points_release(&sweep->points);
-	tp_free(sweep);
+	enum tp_status status = train_and_report(sweep);
+	free_sweep(sweep);
 	return status;
 }
