@@ -34,6 +34,18 @@ const struct tp_command tp_commands[] = {
          .takes_word = true,
          .word_option = "schedule",
          .run = tp_command_sweep},
+        {.name = "reproduce",
+         .summary = "run what the claims and figures of the TiMePReSt paper need, in one go",
+         .usage = "[OPTION]... --out FOLDER",
+         .description =
+                 "Plans sweeps for all of the paper's claims and figures, trains them under the virtual clock on the "
+                 "paper's clusters, and two stages under the real clock where two cores are free. --quick (the "
+                 "default) ends within ten minutes on two cores; --full trains longer and takes days. What is scaled "
+                 "down is noted with the runs and in FOLDER/README-PLAN.md. The same command goes on where it was cut "
+                 "off; --dry-run prints the plan and trains nothing. CIFAR-100 is taken from --data-dir, "
+                 "$TPBENCH_DATA/cifar-100-binary or ./cifar-100-binary; without it the data are synthetic.",
+         .takes = TP_FOR_REPRODUCE,
+         .run = tp_command_reproduce},
         {.name = "plan",
          .summary = "dry run: stages, memory, rings, predicted time, what would be refused; trains nothing",
          .usage = "[OPTION]... [SCHEDULE]",

@@ -39,6 +39,7 @@ enum tp_status tp_command_find(const char *name, const struct tp_command **comma
 enum tp_status tp_command_compare(const struct tp_arguments *arguments);
 enum tp_status tp_command_run(const struct tp_arguments *arguments);
 enum tp_status tp_command_sweep(const struct tp_arguments *arguments);
+enum tp_status tp_command_reproduce(const struct tp_arguments *arguments);
 enum tp_status tp_command_simulate(const struct tp_arguments *arguments);
 enum tp_status tp_command_verify(const struct tp_arguments *arguments);
 enum tp_status tp_command_theory(const struct tp_arguments *arguments);

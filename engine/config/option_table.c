@@ -277,6 +277,23 @@ const struct tp_option tp_option_table[] = {
 	 .default_text = "tpbench.db", .metavar = "FILE", .help = "SQLite database whose runs are judged"},
 	{.name = "format", .type = TP_OPTION_CHOICE, .group = TP_GROUP_RESULTS, .commands = TP_FOR_CLAIMS,
 	 FIELD(claims_format), .default_text = "text", .choices = claims_formats, .help = "what to print"},
+	/* of the paper's experiments */
+	{.name = "quick", .type = TP_OPTION_FLAG, .group = TP_GROUP_TRAINING, .commands = TP_FOR_REPRODUCE, FIELD(quick),
+	 .default_text = "off", .help = "scaled down to ten minutes on two cores; so it is without --full, too"},
+	{.name = "full", .type = TP_OPTION_FLAG, .group = TP_GROUP_TRAINING, .commands = TP_FOR_REPRODUCE, FIELD(full),
+	 .default_text = "off", .help = "longer, more seeds, and what is learnt by vgg16-bn: days"},
+	{.name = "tiny", .type = TP_OPTION_FLAG, .group = TP_GROUP_TRAINING, .commands = TP_FOR_REPRODUCE, FIELD(tiny),
+	 .default_text = "off", .help = "seconds, with a tiny mlp: for trying the command out, worth nothing else"},
+	{.name = "data-dir", .type = TP_OPTION_TEXT, .group = TP_GROUP_TRAINING, .commands = TP_FOR_REPRODUCE,
+	 FIELD(config.data_dir), .default_note = "where it is found, else synthetic data", .metavar = "FOLDER",
+	 .help = "folder that holds CIFAR-100's files under their official names"},
+	{.name = "link", .type = TP_OPTION_TEXT, .group = TP_GROUP_MACHINE, .commands = TP_FOR_REPRODUCE,
+	 FIELD(config.link), .default_text = "1gbit,50us", .metavar = "BANDWIDTH,LATENCY",
+	 .help = "emulated link between neighbours; the paper does not give its clusters'"},
+	{.name = "out", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS, .commands = TP_FOR_REPRODUCE, FIELD(out),
+	 .default_note = "must be given", .metavar = "FOLDER", .help = "where database, costs and report go"},
+	{.name = "dry-run", .type = TP_OPTION_FLAG, .group = TP_GROUP_RESULTS, .commands = TP_FOR_REPRODUCE,
+	 FIELD(dry_run), .default_text = "off", .help = "plan every run and print the plan; train nothing"},
 
 	/* what a sweep varies: a list each, integers also ranges */
 #define VARIED(option, member, values)                                                                                 \

@@ -46,9 +46,12 @@ struct tp_options {
 	uint64_t run_id;                /* of a stored run; 0: the latest */
 	int32_t epoch;                  /* of a stored run; 0: all */
 	char trace_format[16];          /* of trace */
-	char out[TP_CONFIG_PATH_BYTES]; /* of trace, "" for a name from the run; of simulate, "" for standard output */
+	char out[TP_CONFIG_PATH_BYTES]; /* of trace, "" for a name from the run; of simulate, "" for standard output; of
+	                                   reproduce, its folder */
 	int64_t older_than_ns;          /* of db prune; 0: not given */
-	bool keep_summaries, dry_run;   /* of db prune */
+	bool keep_summaries;            /* of db prune */
+	bool dry_run;                   /* of db prune and reproduce */
+	bool quick, full, tiny;         /* of reproduce; none: quick */
 	char threshold[32], metrics[256]; /* of diff; metrics parted by commas, "" for all */
 	enum tp_claims_format claims_format;
 	bool stages_given; /* --stages was on the command line */
@@ -79,6 +82,7 @@ enum tp_option_type {
 #define TP_FOR_DIFF 512U
 #define TP_FOR_SHOW 1024U
 #define TP_FOR_CLAIMS 4096U
+#define TP_FOR_REPRODUCE 8192U
 
 enum tp_option_group {
 	TP_GROUP_TRAINING,
