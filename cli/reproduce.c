@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/arguments.h"
 #include "cli/reproduce_plan.h"
 #include "cli/reproduce_readme.h"
 #include "engine/base/clock.h"
@@ -22,7 +23,7 @@ struct reproduction {
 	const struct tp_options *options;
 	struct tp_reproduce_setting setting;
 	char database[TP_CONFIG_PATH_BYTES];
-	char found_data[TP_CONFIG_PATH_BYTES];
+	char out[TP_CONFIG_PATH_BYTES], found_data[TP_CONFIG_PATH_BYTES];
 	struct tp_arguments sweep; /* of the step at hand */
 	char comparison[TP_SWEEP_COMPARISON_BYTES];
 	int64_t runs[STEPS_MAX], left[STEPS_MAX]; /* by step; 0 left where the step cannot be run here */
@@ -87,7 +88,8 @@ static enum tp_status begin(struct reproduction *reproduction, const struct tp_o
 	int length = snprintf(reproduction->database, sizeof reproduction->database, "%s/results.db", options->out);
 	if (length < 0 || (size_t)length >= sizeof reproduction->database)
 		return tp_fail(TP_ERR_INPUT, "--out: expected a shorter path, found %.40s..", options->out);
-	reproduction->setting.out = options->out;
+	memcpy(reproduction->out, options->out, sizeof reproduction->out);
+	reproduction->setting.out = reproduction->out;
 	reproduction->setting.link = options->config.link;
 	reproduction->setting.data_dir = find_data(reproduction);
 	return TP_OK;
@@ -246,7 +248,6 @@ static enum tp_status run_steps(struct reproduction *reproduction)
 static void print_end(const struct reproduction *reproduction)
 {
 	const struct tp_reproduce_plan *plan = reproduction->setting.plan;
-	const char *out = reproduction->setting.out;
 	int64_t runs = 0, trained = 0;
 	for (int32_t i = 0; i < plan->step_count; i++) {
 		if (!can_run(&plan->steps[i])) {
@@ -258,11 +259,31 @@ static void print_end(const struct reproduction *reproduction)
 		trained += reproduction->left[i];
 	}
 	printf("plan %s: %" PRId64 " runs, %" PRId64 " of them trained now, %" PRId64 " not done; database %s\n"
-	       "what is scaled down: %s/README-%s.md\n"
-	       "the page: tpbench report --db %s --out %s\n"
-	       "the verdicts: tpbench claims --db %s\n",
-	       plan->name, runs, trained, reproduction->unfinished, reproduction->database, out, plan->name,
-	       reproduction->database, out, reproduction->database);
+	       "what is scaled down: %s/README-%s.md\n",
+	       plan->name, runs, trained, reproduction->unfinished, reproduction->database, reproduction->out,
+	       plan->name);
+}
+
+static enum tp_status run_command(const char *name, char **words, int count)
+{
+	const struct tp_command *command;
+	struct tp_arguments *arguments = tp_alloc(sizeof *arguments);
+	enum tp_status status = arguments ? tp_command_find(name, &command) : TP_ERR_NOMEM;
+	if (status == TP_OK)
+		status = tp_arguments_parse(command, count, words, 0, arguments);
+	if (status == TP_OK)
+		status = command->run(arguments);
+	tp_free(arguments);
+	return status;
+}
+
+/* The page and the tables into the folder, the verdicts on the claims to stdout: as their commands do it. */
+static enum tp_status report_all(struct reproduction *reproduction)
+{
+	char db_option[] = "--db", out_option[] = "--out";
+	char *words[] = {db_option, reproduction->database, out_option, reproduction->out};
+	TP_TRY(run_command("report", words, 4));
+	return run_command("claims", words, 2);
 }
 
 static enum tp_status reproduce(struct reproduction *reproduction, const struct tp_options *options)
@@ -274,6 +295,7 @@ static enum tp_status reproduce(struct reproduction *reproduction, const struct 
 	TP_TRY(count_runs(reproduction));
 	TP_TRY(run_steps(reproduction));
 	print_end(reproduction);
+	TP_TRY(report_all(reproduction));
 	if (reproduction->unfinished > 0)
 		return tp_fail(TP_ERR_ABORTED, "reproduce: %" PRId64 " runs failed; `tpbench db list --db %s` says why",
 		               reproduction->unfinished, reproduction->database);

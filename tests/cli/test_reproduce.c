@@ -69,11 +69,14 @@ static void all_runs_once_and_noted(void **state)
 	struct cli_result result = cli_run(command);
 	cli_expect_exit(&result, command, 0);
 	cli_expect_part(result.out, "0 not done; database once/results.db");
+	cli_expect_part(result.out, "once/index.html");
+	cli_expect_part(result.out, "C21"); /* the claims' verdicts */
 	cli_release(&result);
 	expect_runs("once/results.db", "state = 'done'", tiny_runs());
 	expect_runs("once/results.db", "comparison LIKE 'reproduce-tiny-%' AND note LIKE '%for trying out'",
 	            tiny_runs());
 	assert_int_equal(access("once/README-tiny.md", R_OK), 0);
+	assert_int_equal(access("once/index.html", R_OK), 0);
 	/* Each pipeline's costs were measured once for each seed: what differs in the link alone has the same. */
 	assert_int_equal(cli_query("once/results.db",
 	                           "SELECT count(DISTINCT cost_ns) FROM operation_cost JOIN run USING (run_id) JOIN "
