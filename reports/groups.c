@@ -104,12 +104,17 @@ bool tp_groups_alike_but(const struct tp_group *a, const struct tp_group *b, con
 	return alike;
 }
 
-/* What makes samples of the same experiment differ, or does not touch it. */
+/* Settings that make samples of the same experiment differ, or do not touch it. */
+static bool is_of_sample(const struct line *line)
+{
+	return is_named(line, "seed") || is_named(line, "profile") || is_named(line, "data-dir");
+}
+
 static void add_settings(const char *config_text, struct tp_text *settings)
 {
 	struct line line;
 	while (take_line(&config_text, &line)) {
-		if (!is_named(&line, "seed") && !is_named(&line, "profile"))
+		if (!is_of_sample(&line))
 			tp_text_add(settings, "%.*s=%.*s\n", (int)line.name_length, line.name, (int)line.value_length,
 			            line.value);
 	}

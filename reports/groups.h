@@ -1,5 +1,5 @@
-/* Runs of one experiment: the same settings but for the seed and what is recorded of it. Repeats and seeds are samples
- * of a group; groups that differ in one setting can be compared. */
+/* Runs of one experiment: the same settings but for the seed, what is recorded of it, and where its data lie. Repeats
+ * and seeds are samples of a group; groups that differ in one setting can be compared. */
 #ifndef TP_REPORTS_GROUPS_H
 #define TP_REPORTS_GROUPS_H
 
@@ -20,8 +20,8 @@ struct tp_group {
 	int32_t stages, micro_batches; /* in effect: 1 micro-batch where the forward unit is the mini-batch */
 	int32_t batch_samples;
 	char *link, *cluster, *costs; /* as given, "" for none */
-	char *settings;            /* "name=value" lines of every option that decides a result, but seed and profile */
-	struct tp_group_run *runs; /* by run_id; done, with at least one epoch, no check failed */
+	char *settings;               /* "name=value" lines of every option that decides a result, but those */
+	struct tp_group_run *runs;    /* by run_id; done, with at least one epoch, no check failed */
 	int32_t run_count;
 	int32_t left_out; /* runs of this experiment that are not: failed, interrupted, running, invalid, without an
 	                     epoch */

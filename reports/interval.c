@@ -121,7 +121,8 @@ static enum tp_status measure(const struct samples *s, struct tp_interval *inter
 static enum tp_status compare(const double *a, int64_t n_a, const double *b, int64_t n_b, pair_fn pair,
                               struct tp_interval *interval)
 {
-	*interval = (struct tp_interval){.low = (double)NAN, .mid = (double)NAN, .high = (double)NAN, .n_a = n_a, .n_b = n_b};
+	*interval = (struct tp_interval){
+	        .low = (double)NAN, .mid = (double)NAN, .high = (double)NAN, .n_a = n_a, .n_b = n_b};
 	if (n_a == 0 || n_b == 0)
 		return TP_OK;
 	double *values = tp_alloc_array((size_t)(n_a + n_b), sizeof *values);

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 struct drawn_op {
-	char kind[4], label[24]; /* label "" when it has none */
+	char kind[4], label[24];                             /* label "" when it has none */
 	long long mini, micro, stage, read, live, committed; /* micro -1: all */
 	double x, width;
 	int lane; /* which one the shape lies on */

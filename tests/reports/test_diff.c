@@ -41,7 +41,8 @@ static void exactly_the_threshold_is_not_beyond_it(void **state)
 static void too_few_values_are_unclear(void **state)
 {
 	(void)state;
-	const struct tp_interval none = {.low = (double)NAN, .mid = 0.5, .high = (double)NAN}, few = {0.4, 0.5, 0.6, 0.9, 3, 3};
+	const struct tp_interval none = {.low = (double)NAN, .mid = 0.5, .high = (double)NAN},
+	                         few = {0.4, 0.5, 0.6, 0.9, 3, 3};
 	assert_int_equal(tp_diff_judge(&time_metric, &none, false, 0.05), TP_DIFF_UNCLEAR);
 	assert_int_equal(tp_diff_judge(&time_metric, &few, false, 0.05), TP_DIFF_UNCLEAR);
 	assert_int_equal(tp_diff_judge(&time_metric, &none, true, 0.05), TP_DIFF_SAME);

@@ -40,7 +40,8 @@ static int fill(void **state)
 	store = open_store(in_folder("groups.db"));
 	add_run("gpipe", "link=1gbit\nprofile=ops\nschedule=gpipe\nseed=1\nstages=2\n", "1", "one", true, true);
 	add_run("timeprest", "link=1gbit\nprofile=ops\nschedule=timeprest\nseed=1\nstages=2\n", "1", "one", true, true);
-	add_run("gpipe", "link=1gbit\nprofile=kernels\nschedule=gpipe\nseed=7\nstages=2\n", "7", "one", true, true);
+	add_run("gpipe", "data-dir=elsewhere\nlink=1gbit\nprofile=kernels\nschedule=gpipe\nseed=7\nstages=2\n", "7",
+	        "one", true, true);
 	add_run("gpipe", "link=1gbit\nprofile=ops\nschedule=gpipe\nseed=3\nstages=2\n", "3", "one", false, true);
 	add_run("gpipe", "link=1gbit\nprofile=ops\nschedule=gpipe\nseed=4\nstages=2\n", "4", "one", true, false);
 	add_run("timeprest", "link=\ncluster=paper-a\nschedule=timeprest\nseed=1\nstages=3\n", "1", "two", true, true);

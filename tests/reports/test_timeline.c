@@ -96,12 +96,13 @@ static void every_operation_is_drawn_once(void **state)
 	struct drawing drawing = read_drawing(tp_text_get(&svg));
 	sqlite3_stmt *row;
 	int rows = 0;
-	assert_int_equal(sqlite3_prepare_v2(tp_store_connection(store),
-	                                    "SELECT stage, kind, mini_batch, micro_batch, start_ns, end_ns, version_read, "
-	                                    "version_live, version_committed, CASE kind WHEN 'U' THEN '' WHEN 'F' THEN "
-	                                    "mini_batch || char(65 + micro_batch) ELSE mini_batch END FROM operation",
-	                                    -1, &row, NULL),
-	                 SQLITE_OK);
+	assert_int_equal(
+	        sqlite3_prepare_v2(tp_store_connection(store),
+	                           "SELECT stage, kind, mini_batch, micro_batch, start_ns, end_ns, version_read, "
+	                           "version_live, version_committed, CASE kind WHEN 'U' THEN '' WHEN 'F' THEN "
+	                           "mini_batch || char(65 + micro_batch) ELSE mini_batch END FROM operation",
+	                           -1, &row, NULL),
+	        SQLITE_OK);
 	for (; sqlite3_step(row) == SQLITE_ROW; rows++)
 		expect_row(&drawing, row, 65);
 	assert_int_equal(rows, SAMPLE_OPS);
@@ -161,7 +162,8 @@ static void too_many_operations_are_thinned_by_the_rule(void **state)
 	struct drawing drawing = read_drawing(tp_text_get(&svg));
 	assert_int_equal(drawing.count, 100);
 	assert_int_equal(drawing.ops[99].mini, 100);
-	expect_part(tp_text_get(&svg), "100 operations from 0 to 100 ns of 3.00 us: the first of 3000, the others are left out");
+	expect_part(tp_text_get(&svg),
+	            "100 operations from 0 to 100 ns of 3.00 us: the first of 3000, the others are left out");
 	free(drawing.ops);
 	tp_text_release(&svg);
 	/* All of them: merged into a shape for each colour, which the picture says. */
@@ -193,7 +195,8 @@ static void the_page_part_holds_every_operation(void **state)
 		assert_int_equal(json_integer_value(json_array_get(ops, 9 * i + 5)), 1);
 	}
 	json_decref(root);
-	assert_int_equal(count_of(tp_text_get(&html), "http"), count_of(tp_text_get(&html), "http://www.w3.org/2000/svg"));
+	assert_int_equal(count_of(tp_text_get(&html), "http"),
+	                 count_of(tp_text_get(&html), "http://www.w3.org/2000/svg"));
 	assert_int_equal(count_of(tp_text_get(&html), "src="), 0);
 	assert_int_equal(count_of(tp_text_get(&html), "</script>"), 2);
 	tp_text_release(&html);
