@@ -114,14 +114,14 @@ static enum tp_status read_run(sqlite3 *db, const struct tp_group *group, const 
 	        .seed = from->seed,
 	        .stage_peak_bytes = tp_alloc_array((size_t)group->stages, sizeof *run->stage_peak_bytes),
 	        .epochs = tp_alloc_array((size_t)from->epochs, sizeof *run->epochs),
-	        .target = NAN,
-	        .target_epochs = NAN,
-	        .target_s = NAN,
+	        .target = (double)NAN,
+	        .target_epochs = (double)NAN,
+	        .target_s = (double)NAN,
 	};
 	if (!run->stage_peak_bytes || !run->epochs)
 		return TP_ERR_NOMEM;
 	for (int32_t s = 0; s < group->stages; s++)
-		run->stage_peak_bytes[s] = NAN;
+		run->stage_peak_bytes[s] = (double)NAN;
 	TP_TRY(read_rows(db, run_sql, take_run, run, group));
 	TP_TRY(read_rows(db, stages_sql, take_stage, run, group));
 	TP_TRY(read_rows(db, epochs_sql, take_epoch, run, group));

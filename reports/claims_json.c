@@ -1,48 +1,25 @@
-#include <jansson.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "reports/claims_internal.h"
-#include "reports/escape.h"
+#include "reports/json_text.h"
 
 #define JSON_VERSION 1
-
-/* A text that may not be UTF-8, which JSON has to be. */
-static json_t *text_of(const char *text)
-{
-	struct tp_text safe = {0};
-	while (*text) {
-		size_t bytes = tp_utf8_bytes(text);
-		if (bytes == 0)
-			tp_text_add(&safe, "\xef\xbf\xbd");
-		else
-			tp_text_add(&safe, "%.*s", (int)bytes, text);
-		text += bytes ? bytes : 1;
-	}
-	json_t *string = safe.failed ? NULL : json_string(tp_text_get(&safe));
-	tp_text_release(&safe);
-	return string;
-}
-
-static json_t *number(double value)
-{
-	return isfinite(value) ? json_real(value) : json_null();
-}
 
 static json_t *measure_object(const struct tp_claim_measure *measure)
 {
 	static const char *const kinds[] = {"ratio", "difference", "count"};
 	const struct tp_interval *interval = &measure->interval;
 	bool compared = measure->kind != TP_MEASURE_COUNT, sure = compared && interval->confidence > 0;
-	return json_pack(
-	        "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:s, s:s}", "what", measure->what, "unit",
-	        measure->unit, "kind", kinds[measure->kind], "subject", number(measure->subject), "other",
-	        number(measure->other), "value", number(compared ? interval->mid : (double)NAN), "low",
-	        number(sure ? interval->low : (double)NAN), "high", number(sure ? interval->high : (double)NAN),
-	        "confidence", number(sure ? interval->confidence : (double)NAN), "no_spread", (int)measure->extremes,
-	        "subject_count", compared ? json_integer(interval->n_b) : json_null(), "other_count",
-	        compared ? json_integer(interval->n_a) : json_null(), "verdict", tp_verdict_text(measure->verdict),
-	        "note", measure->note);
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:s, s:s}", "what",
+	                 measure->what, "unit", measure->unit, "kind", kinds[measure->kind], "subject",
+	                 tp_json_number(measure->subject), "other", tp_json_number(measure->other), "value",
+	                 tp_json_number(compared ? interval->mid : (double)NAN), "low",
+	                 tp_json_number(sure ? interval->low : (double)NAN), "high",
+	                 tp_json_number(sure ? interval->high : (double)NAN), "confidence",
+	                 tp_json_number(sure ? interval->confidence : (double)NAN), "no_spread", (int)measure->extremes,
+	                 "subject_count", compared ? json_integer(interval->n_b) : json_null(), "other_count",
+	                 compared ? json_integer(interval->n_a) : json_null(), "verdict",
+	                 tp_verdict_text(measure->verdict), "note", measure->note);
 }
 
 static json_t *run_array(const struct tp_claim_side *side)
@@ -57,12 +34,13 @@ static json_t *finding_object(const struct tp_claim_finding *finding)
 {
 	json_t *sides = json_array(), *measures = json_array();
 	for (int32_t s = 0; s < finding->side_count; s++)
-		(void)json_array_append_new(sides, json_pack("{s:o, s:o}", "label", text_of(finding->sides[s].label),
-		                                             "runs", run_array(&finding->sides[s])));
+		(void)json_array_append_new(sides,
+		                            json_pack("{s:o, s:o}", "label", tp_json_text(finding->sides[s].label),
+		                                      "runs", run_array(&finding->sides[s])));
 	for (int32_t m = 0; m < finding->measure_count; m++)
 		(void)json_array_append_new(measures, measure_object(&finding->measures[m]));
 	return json_pack("{s:s, s:o, s:o, s:o}", "verdict", tp_verdict_text(finding->verdict), "conditions",
-	                 text_of(finding->conditions), "sides", sides, "measures", measures);
+	                 tp_json_text(finding->conditions), "sides", sides, "measures", measures);
 }
 
 static json_t *readings_array(const struct tp_claims *claims, const char *id, bool reproduction)
@@ -96,11 +74,8 @@ enum tp_status tp_claims_write_json(const struct tp_claims *claims, struct tp_te
 	for (int32_t c = 0; c < claims->count; c++)
 		complete = json_array_append_new(list, claim_object(claims, &claims->claims[c])) == 0 && complete;
 	json_t *root = json_pack("{s:i, s:o}", "version", JSON_VERSION, "claims", list);
-	char *text = root && complete ? json_dumps(root, JSON_INDENT(2)) : NULL;
+	if (complete)
+		return tp_json_write(root, out);
 	json_decref(root);
-	if (!text)
-		return tp_fail(TP_ERR_NOMEM, "claims: no memory for the JSON object");
-	tp_text_add(out, "%s\n", text);
-	free(text);
-	return out->failed ? TP_ERR_NOMEM : TP_OK;
+	return tp_fail(TP_ERR_NOMEM, "claims: no memory for the JSON object");
 }

@@ -53,7 +53,7 @@ bool tp_claim_modelled(const struct tp_group *group)
 
 static double top1_at_time(const struct tp_claim_run *run, double time_s)
 {
-	double top1 = NAN;
+	double top1 = (double)NAN;
 	for (int32_t e = 0; e < run->epoch_count && run->epochs[e].end_s <= time_s; e++) {
 		if (!isnan(run->epochs[e].top1))
 			top1 = run->epochs[e].top1;
@@ -65,7 +65,7 @@ static double top1_at_time(const struct tp_claim_run *run, double time_s)
 static double to_target(const struct tp_claim_run *run, double target, double reached, double trained)
 {
 	if (!(run->target == target))
-		return NAN;
+		return (double)NAN;
 	return isnan(reached) ? trained : reached;
 }
 
@@ -94,7 +94,7 @@ static double value_of(enum tp_claim_quantity quantity, int32_t stage, const str
 	case TP_QUANTITY_BACKWARD:
 		return run->backward_ns;
 	}
-	return NAN;
+	return (double)NAN;
 }
 
 static bool evaluated_by(const struct tp_claim_group *group, int32_t epoch)
@@ -110,7 +110,7 @@ static bool evaluated_by(const struct tp_claim_group *group, int32_t epoch)
 static struct limits limits_of(const struct tp_claim_group *subject, const struct tp_claim_group *other)
 {
 	const struct tp_claim_group *const both[] = {subject, other};
-	struct limits limits = {INFINITY, subject->runs[0].epoch_count, NAN};
+	struct limits limits = {(double)INFINITY, subject->runs[0].epoch_count, (double)NAN};
 	while (limits.epoch > 0 && !(evaluated_by(subject, limits.epoch) && evaluated_by(other, limits.epoch)))
 		limits.epoch--;
 	for (size_t i = 0; i < 2; i++) {
@@ -343,7 +343,7 @@ enum tp_status tp_claim_judge(const struct tp_claim_group *const *sides, const s
 		        .kind = quantity->kind,
 		        .subject_side = comparison->subject,
 		        .other_side = comparison->other,
-		        .interval = {.low = NAN, .mid = NAN, .high = NAN},
+		        .interval = {.low = (double)NAN, .mid = (double)NAN, .high = (double)NAN},
 		};
 		(void)snprintf(measure->unit, sizeof measure->unit, "%s", quantity->unit);
 		if (per_stage)

@@ -40,7 +40,8 @@ static bool fills(const struct tp_claim_group *group, const struct tp_claim_run 
 static bool count_one(const struct tp_claim_group *group, const struct tp_claim_run *run, struct count *count)
 {
 	bool one = one_version(group->group->stages, group->group->micro_batches);
-	*count = (struct count){run->version_difference_max, one ? 1 : NAN, (run->version_difference_max == 1) == one};
+	*count = (struct count){run->version_difference_max, one ? 1 : (double)NAN,
+	                        (run->version_difference_max == 1) == one};
 	return fills(group, run);
 }
 
@@ -120,7 +121,7 @@ void tp_claim_judge_versions(const char *id, const struct tp_claim_group *group,
 {
 	const struct version_claim *claim = find(id);
 	struct tp_claim_measure *measure = &finding->measures[finding->measure_count++];
-	*measure = (struct tp_claim_measure){.kind = TP_MEASURE_COUNT, .subject = NAN, .other = NAN};
+	*measure = (struct tp_claim_measure){.kind = TP_MEASURE_COUNT, .subject = (double)NAN, .other = (double)NAN};
 	int32_t counted = 0, disagree = 0;
 	for (int32_t r = 0; r < group->group->run_count; r++) {
 		struct count count;
