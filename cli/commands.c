@@ -95,6 +95,15 @@ const struct tp_command tp_commands[] = {
                  "estimate of the mean (W b + (W-1) c) / P.",
          .takes = TP_FOR_THEORY,
          .run = tp_command_theory},
+        {.name = "report",
+         .summary = "summarize stored runs: a page, or tables as text, Markdown, CSV, JSON, LaTeX, HTML",
+         .usage = "[OPTION]...",
+         .description = "Runs with the same settings but for the seed are samples of one row. --out writes a page that "
+                        "needs no network, index.html, with summary.md, summary.csv, summary.tex and summary.json "
+                        "beside it; each file is replaced when all are complete. Without --out the summary is printed "
+                        "in one --format. Numbers come from the figures stored with each epoch.",
+         .takes = TP_FOR_REPORT,
+         .run = tp_command_report},
         {.name = "trace",
          .summary = "write a stored run as a timeline for Perfetto, Chrome or Nsight Systems",
          .usage = "[OPTION]...",

@@ -44,6 +44,7 @@ enum tp_status tp_command_simulate(const struct tp_arguments *arguments);
 enum tp_status tp_command_verify(const struct tp_arguments *arguments);
 enum tp_status tp_command_theory(const struct tp_arguments *arguments);
 enum tp_status tp_command_trace(const struct tp_arguments *arguments);
+enum tp_status tp_command_report(const struct tp_arguments *arguments);
 enum tp_status tp_command_plan(const struct tp_arguments *arguments);
 enum tp_status tp_command_claims(const struct tp_arguments *arguments);
 enum tp_status tp_command_db(const struct tp_arguments *arguments);

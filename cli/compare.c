@@ -6,9 +6,33 @@
 
 #include "cli/training.h"
 #include "engine/base/clock.h"
+#include "engine/base/colour.h"
+#include "reports/summary.h"
 
 /* On made data a comparison is about time, which needs repeats; on real data one run of each may take hours. */
 #define REPEATS_SYNTHETIC 3
+
+/* The summary comes last, where the eye is when the prompt returns; the first schedule listed is what the table of
+ * times compares with, too. */
+static enum tp_status print_summary(const struct tp_training *training)
+{
+	struct tp_groups groups;
+	struct tp_summary summary;
+	struct tp_text text = {0};
+	TP_TRY(tp_groups_read(training->store, training->comparison, &groups));
+	enum tp_status status =
+	        tp_summary_read(training->store, &groups, training->contestants[0].config.schedule, &summary);
+	tp_groups_release(&groups);
+	TP_TRY(status);
+	if (summary.row_count > 0)
+		tp_text_add(&text, "\n");
+	tp_summary_write_brief(&summary, tp_colour_wanted(STDOUT_FILENO), &text);
+	fputs(tp_text_get(&text), stdout);
+	tp_summary_release(&summary);
+	status = text.failed ? TP_ERR_NOMEM : TP_OK;
+	tp_text_release(&text);
+	return status;
+}
 
 enum tp_status tp_command_compare(const struct tp_arguments *arguments)
 {
@@ -24,6 +48,8 @@ enum tp_status tp_command_compare(const struct tp_arguments *arguments)
 		status = tp_training_execute(&training);
 	if (status == TP_OK)
 		status = tp_training_report(&training, tp_report_write_compare);
+	if (status == TP_OK && !options.json)
+		status = print_summary(&training);
 	tp_training_release(&training);
 	return status;
 }

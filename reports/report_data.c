@@ -72,8 +72,7 @@ static bool is_one_of(const char *name, const char *const *names)
 	return *names != NULL;
 }
 
-/* Schedules whose backward covers a mini-batch and that hold W - s of them: those v is predicted for. */
-static bool predictions_hold(const char *schedule)
+bool tp_report_predicts_versions(const char *schedule)
 {
 	static const char *const names[] = {"timeprest",   "timeprest-stash", "timeprest-1f1b",  "v-timeprest",
 	                                    "i-timeprest", "pipedream",       "pipedream-vsync", NULL};
@@ -106,7 +105,7 @@ static enum tp_status take_axes(struct tp_store *store, int64_t run_id, struct t
 	bool limited = in_flight[0] && strcmp(in_flight, "0") != 0;
 	int64_t w = schedule->stages, n = schedule->micro_batches;
 	schedule->bounded = max_staleness[0] && strcmp(max_staleness, "0") != 0;
-	if (!predictions_hold(schedule->name) || limited || schedule->bounded)
+	if (!tp_report_predicts_versions(schedule->name) || limited || schedule->bounded)
 		return TP_OK;
 	schedule->version_paper = n >= 2 ? (w + n - 2) / n : 0; /* stated for N >= 2 */
 	schedule->version_exact = (w + n) / (n + 1);

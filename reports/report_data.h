@@ -107,6 +107,9 @@ void tp_report_copy_column(struct sqlite3_stmt *statement, int column, char *out
 struct json_t;
 struct json_t *tp_report_object(const struct tp_report *report);
 
+/* Is v predicted for it? Its backward covers a mini-batch and it holds W - s of them. */
+bool tp_report_predicts_versions(const char *schedule);
+
 /* What is said of whole runs of a schedule. */
 enum tp_status tp_report_read_verdicts(struct tp_store *store, struct tp_report *report,
                                        struct tp_report_schedule *schedule);

@@ -21,6 +21,7 @@ static const char *const simulate_formats[] = {"table", "grid", "json", "svg", "
 static const char *const theory_formats[] = {"table", "csv", NULL};
 static const char *const claims_formats[] = {"text", "markdown", "json", NULL};
 static const char *const trace_formats[] = {"perfetto", "chrome", "nvtxt", NULL};
+static const char *const report_formats[] = {"text", "markdown", "csv", "json", "latex", "html", NULL};
 static const char *const convolutions[] = {"auto", "direct", "winograd", NULL};
 
 /* One row, a few lines: laid out by hand. */
@@ -294,6 +295,20 @@ const struct tp_option tp_option_table[] = {
 	 .default_note = "must be given", .metavar = "FOLDER", .help = "where database, costs and report go"},
 	{.name = "dry-run", .type = TP_OPTION_FLAG, .group = TP_GROUP_RESULTS, .commands = TP_FOR_REPRODUCE,
 	 FIELD(dry_run), .default_text = "off", .help = "plan every run and print the plan; train nothing"},
+	/* of stored runs */
+	{.name = "db", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS, .commands = TP_FOR_REPORT, FIELD(db),
+	 .default_text = "tpbench.db", .metavar = "FILE", .help = "SQLite database that holds the runs"},
+	{.name = "out", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS, .commands = TP_FOR_REPORT, FIELD(out),
+	 .default_note = "none", .metavar = "FOLDER",
+	 .help = "write the page, index.html, and the summary in every format there instead of printing it"},
+	{.name = "format", .type = TP_OPTION_WORD, .group = TP_GROUP_RESULTS, .commands = TP_FOR_REPORT,
+	 FIELD(report_format), .default_note = "text", .choices = report_formats, .help = "what to print"},
+	{.name = "comparison", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS, .commands = TP_FOR_REPORT,
+	 FIELD(comparison), .default_note = "all runs", .metavar = "ID",
+	 .help = "only the runs of this comparison, as the column of that name has it"},
+	{.name = "baseline", .type = TP_OPTION_TEXT, .group = TP_GROUP_RESULTS, .commands = TP_FOR_REPORT,
+	 FIELD(baseline), .default_note = "gpipe, pipedream or the first there is", .metavar = "SCHEDULE",
+	 .help = "schedule that speed-ups are against"},
 
 	/* what a sweep varies: a list each, integers also ranges */
 #define VARIED(option, member, values)                                                                                 \

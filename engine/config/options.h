@@ -47,7 +47,10 @@ struct tp_options {
 	int32_t epoch;                  /* of a stored run; 0: all */
 	char trace_format[16];          /* of trace */
 	char out[TP_CONFIG_PATH_BYTES]; /* of trace, "" for a name from the run; of simulate, "" for standard output; of
-	                                   reproduce, its folder */
+	                                   reproduce, its folder; of report, "" for none */
+	char report_format[16];         /* of report; "": not given */
+	char comparison[64];            /* of report; "" for all runs */
+	char baseline[64];              /* of report; "" for what is there */
 	int64_t older_than_ns;          /* of db prune; 0: not given */
 	bool keep_summaries;            /* of db prune */
 	bool dry_run;                   /* of db prune and reproduce */
@@ -83,6 +86,7 @@ enum tp_option_type {
 #define TP_FOR_SHOW 1024U
 #define TP_FOR_CLAIMS 4096U
 #define TP_FOR_REPRODUCE 8192U
+#define TP_FOR_REPORT 2048U
 
 enum tp_option_group {
 	TP_GROUP_TRAINING,

@@ -1,0 +1,24 @@
+/* The page of a report: one HTML file that needs no network and no other file. */
+#ifndef TP_REPORTS_PAGE_H
+#define TP_REPORTS_PAGE_H
+
+#include "reports/groups.h"
+#include "reports/summary.h"
+
+struct tp_page_request {
+	const char *database;   /* as it was named */
+	const char *comparison; /* NULL: all runs */
+	const char *folder;     /* where the figures were drawn */
+};
+
+/* Append the page to `out`: the summary on top, then a section for each part of the report, which says what is missing
+ * where it has nothing. TP_ERR_IO, TP_ERR_NOMEM. */
+enum tp_status tp_page_write(struct tp_store *store, const struct tp_groups *groups, const struct tp_summary *summary,
+                             const struct tp_page_request *request, struct tp_text *out);
+
+/* Where the runs come from and how they ended: what the page says of each. Internal to it. */
+enum tp_status tp_page_write_origin(struct tp_store *store, const struct tp_page_request *request, struct tp_text *out);
+enum tp_status tp_page_write_runs(struct tp_store *store, const struct tp_groups *groups,
+                                  const struct tp_page_request *request, struct tp_text *out);
+
+#endif

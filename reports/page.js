@@ -1,0 +1,13 @@
+/* What is folded away is printed, too. */
+addEventListener("beforeprint", () => {
+	for (const fold of document.querySelectorAll("details:not([open])")) {
+		fold.open = true;
+		fold.dataset.printed = "";
+	}
+});
+addEventListener("afterprint", () => {
+	for (const fold of document.querySelectorAll("details[data-printed]")) {
+		fold.open = false;
+		delete fold.dataset.printed;
+	}
+});
