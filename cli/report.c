@@ -16,11 +16,11 @@
  */
 
 /* Of writers that cannot fail but for memory, which the text says. */
-#define WRITER(format)                                                                                  \
-	static enum tp_status write_##format(const struct tp_summary *summary, struct tp_text *out)     \
-	{                                                                                               \
-		tp_summary_write_##format(summary, out);                                                \
-		return TP_OK;                                                                           \
+#define WRITER(format)                                                                              \
+	static enum tp_status write_##format(const struct tp_summary *summary, struct tp_text *out) \
+	{                                                                                           \
+		tp_summary_write_##format(summary, out);                                            \
+		return TP_OK;                                                                       \
 	}
 WRITER(text)
 WRITER(markdown)
@@ -215,7 +215,8 @@ enum tp_status tp_command_report(const struct tp_arguments *arguments)
 	const struct tp_options *options = &arguments->options;
 	struct tp_store *store;
 	if (options->out[0] && options->report_format[0])
-		return tp_fail(TP_ERR_INPUT, "report: expected --out, which writes every format, or --format, found both");
+		return tp_fail(TP_ERR_INPUT,
+		               "report: expected --out, which writes every format, or --format, found both");
 	TP_TRY(tp_store_open_readonly(options->db, &store));
 	enum tp_status status = report(store, options);
 	tp_store_close(store);

@@ -30,8 +30,8 @@ static void add_column(sqlite3_stmt *row, int column, const char *class, struct 
 	tp_text_add(out, "</td>");
 }
 
-/* A table of what a query gives, a column for each heading; those in `numbers`, a bit each, to the right. NULL and empty
- * are `-`. `*rows`: how many there were. */
+/* A table of what a query gives, a column for each heading; those in `numbers`, a bit each, to the right. NULL and
+ * empty are `-`. `*rows`: how many there were. */
 static enum tp_status write_table(struct tp_store *store, const char *sql, const struct tp_page_request *request,
                                   const char *const *headings, unsigned numbers, struct tp_text *out, int64_t *rows)
 {
@@ -76,8 +76,9 @@ static enum tp_status write_left_out(struct tp_store *store, const struct tp_pag
 	struct tp_text table = {0};
 	enum tp_status status = write_table(store, sql, request, headings, 1, &table, &rows);
 	if (status == TP_OK && rows > 0)
-		tp_text_add(out, "<h3>Not used</h3>\n<p class=\"warn\">No number of this page comes from these runs: they "
-		                 "did not end well, or a check of their records failed.</p>\n%s",
+		tp_text_add(out,
+		            "<h3>Not used</h3>\n<p class=\"warn\">No number of this page comes from these runs: they "
+		            "did not end well, or a check of their records failed.</p>\n%s",
 		            tp_text_get(&table));
 	out->failed |= table.failed;
 	tp_text_release(&table);
@@ -106,17 +107,20 @@ enum tp_status tp_page_write_runs(struct tp_store *store, const struct tp_groups
 	        "SELECT run_id, strftime('%Y-%m-%d %H:%M', run.started_unix_s, 'unixepoch'), schedule, model, dataset, "
 	        "stage_count, micro_batch_count, clock, (SELECT value FROM run_parameter AS p WHERE p.run_id = "
 	        "run.run_id AND p.name = 'seed'), repeat_number, (SELECT count(*) FROM epoch AS e WHERE e.run_id = "
-	        "run.run_id), state, CASE valid WHEN 1 THEN 'yes' WHEN 0 THEN 'NO' END, name, note, comparison FROM run "
+	        "run.run_id), state, CASE valid WHEN 1 THEN 'yes' WHEN 0 THEN 'NO' END, name, note, comparison FROM "
+	        "run "
 	        "JOIN run_state USING (run_id) WHERE ?1 IS NULL OR comparison = ?1 ORDER BY run_id DESC LIMIT 1000";
-	static const char *const headings[] = {"run",     "began (UTC)", "schedule", "model",  "data",  "W",
-	                                       "N",       "clock",       "seed",     "repeat", "epochs", "state",
+	static const char *const headings[] = {"run",     "began (UTC)", "schedule", "model",      "data",   "W",
+	                                       "N",       "clock",       "seed",     "repeat",     "epochs", "state",
 	                                       "checked", "name",        "note",     "comparison", NULL};
 	int64_t rows;
 	TP_TRY(write_left_out(store, request, out));
 	tp_text_add(out, "<h3>All runs</h3>\n");
-	TP_TRY(write_table(store, sql, request, headings, 1U | 1U << 5 | 1U << 6 | 1U << 8 | 1U << 9 | 1U << 10, out, &rows));
+	TP_TRY(write_table(store, sql, request, headings, 1U | 1U << 5 | 1U << 6 | 1U << 8 | 1U << 9 | 1U << 10, out,
+	                   &rows));
 	if (rows == 0)
-		tp_text_add(out, "<p class=\"missing\">There is none. <code>tpbench --compare</code> makes some.</p>\n");
+		tp_text_add(out,
+		            "<p class=\"missing\">There is none. <code>tpbench --compare</code> makes some.</p>\n");
 	if (rows == RUNS_MOST)
 		tp_text_add(out, "<p class=\"lead\">Only the latest %d are listed.</p>\n", RUNS_MOST);
 	tp_text_add(out, "<h3>Settings</h3>\n<p>Every option that decides a result, but the seed.</p>\n");
@@ -129,9 +133,10 @@ enum tp_status tp_page_write_runs(struct tp_store *store, const struct tp_groups
 
 enum tp_status tp_page_write_origin(struct tp_store *store, const struct tp_page_request *request, struct tp_text *out)
 {
-	static const char sql[] = "SELECT environment.name, value, count(*), min(run_id), max(run_id) FROM environment "
-	                          "JOIN run USING (run_id) WHERE ?1 IS NULL OR comparison = ?1 GROUP BY environment.name, "
-	                          "value ORDER BY environment.name, min(run_id) LIMIT 1000";
+	static const char sql[] =
+	        "SELECT environment.name, value, count(*), min(run_id), max(run_id) FROM environment "
+	        "JOIN run USING (run_id) WHERE ?1 IS NULL OR comparison = ?1 GROUP BY environment.name, "
+	        "value ORDER BY environment.name, min(run_id) LIMIT 1000";
 	static const char *const headings[] = {"what", "value", "runs", "first", "last", NULL};
 	int64_t rows;
 	TP_TRY(write_table(store, sql, request, headings, 1U << 2 | 1U << 3 | 1U << 4, out, &rows));

@@ -36,7 +36,8 @@ static double count_seeds(const struct tp_group *group)
 /* Settings that have no column of their own and in which the group differs from some other. */
 static char *keep_others(const struct tp_groups *groups, const struct tp_group *group)
 {
-	static const char shown[] = ",schedule,stages,micro-batches,batch,model,dataset,device,order,clock,cluster,link,costs,";
+	static const char shown[] =
+	        ",schedule,stages,micro-batches,batch,model,dataset,device,order,clock,cluster,link,costs,";
 	struct tp_text others = {0};
 	const char *line = group->settings;
 	for (size_t length; (length = strcspn(line, "\n")) > 0; line += length + (line[length] == '\n')) {
@@ -119,8 +120,8 @@ static enum tp_status begin_row(const struct tp_groups *groups, const struct tp_
 /* Options that belong to some schedules only. */
 #define AXES "schedule,backward-version,sequence,max-staleness,in-flight,staleness-decay"
 
-/* How near `other` is to be the group that `group` is compared with: 0 not at all. N does not matter to a schedule whose
- * forwards are of whole mini-batches, nor do stages to one without a pipeline. */
+/* How near `other` is to be the group that `group` is compared with: 0 not at all. N does not matter to a schedule
+ * whose forwards are of whole mini-batches, nor do stages to one without a pipeline. */
 static int nearness(const struct tp_group *group, const struct tp_group *other)
 {
 	if (tp_groups_alike_but(group, other, "schedule"))
@@ -213,6 +214,20 @@ static enum tp_status choose_baseline(const struct tp_groups *groups, const char
 	return summary->baseline ? TP_OK : TP_ERR_NOMEM;
 }
 
+static bool names_repeat(const struct tp_summary *summary)
+{
+	for (int32_t i = 0; i < summary->row_count; i++) {
+		const struct tp_summary_row *row = &summary->rows[i];
+		for (int32_t before = 0; before < i; before++) {
+			const struct tp_summary_row *other = &summary->rows[before];
+			if (strcmp(row->schedule, other->schedule) == 0 && row->stages == other->stages &&
+			    row->micro_batches == other->micro_batches)
+				return true;
+		}
+	}
+	return false;
+}
+
 static enum tp_status read_rows(struct tp_summary_reader *reader, const struct tp_groups *groups,
                                 struct tp_summary_rates *rates, struct tp_summary *summary)
 {
@@ -226,6 +241,7 @@ static enum tp_status read_rows(struct tp_summary_reader *reader, const struct t
 		TP_TRY(begin_row(groups, group, index, &summary->rows[index]));
 		TP_TRY(tp_summary_read_group(reader, group, &summary->rows[index], &rates[index]));
 	}
+	summary->needs_numbers = names_repeat(summary);
 	return compare_rows(groups, rates, summary);
 }
 
@@ -265,7 +281,8 @@ void tp_summary_release(struct tp_summary *summary)
 			if (column->kind == TP_SUMMARY_TEXT)
 				tp_free(*(char **)((char *)&summary->rows[i] + column->offset));
 			else if (column->kind == TP_SUMMARY_LIST)
-				tp_free(((struct tp_summary_list *)((char *)&summary->rows[i] + column->offset))->values);
+				tp_free(((struct tp_summary_list *)((char *)&summary->rows[i] + column->offset))
+				                ->values);
 		}
 	}
 	tp_free(summary->rows);

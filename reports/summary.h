@@ -10,8 +10,8 @@ struct tp_summary_list {
 	int32_t count;
 };
 
-/* NAN, "" and an empty list: not known, or there is none. Times in ns, memory in bytes, shares and ratios of 1. Medians,
- * ends and intervals of an epoch are over all epochs of all runs of the group. */
+/* NAN, "" and an empty list: not known, or there is none. Times in ns, memory in bytes, shares and ratios of 1.
+ * Medians, ends and intervals of an epoch are over all epochs of all runs of the group. */
 struct tp_summary_row {
 	double number; /* 1-based */
 	char *schedule, *model, *dataset, *device, *order, *clock, *cluster, *link, *costs;
@@ -31,7 +31,7 @@ struct tp_summary_row {
 	double alpha, exposed_ns; /* exposed summed over stages */
 	double predicted_ns, difference;
 
-	double fullest_bytes, fullest_stage, total_bytes; /* peaks; the total is the largest sum of an epoch */
+	double fullest_bytes, fullest_stage, total_bytes;   /* peaks; the total is the largest sum of an epoch */
 	struct tp_summary_list stage_bytes, versions_alive; /* per stage, highest of any epoch */
 	double version_paper, version_exact;                /* Eq. 3; for ideal slots */
 	double version_timed_max, version_timed_mean;       /* as the virtual clock has it with the epochs' own costs */
@@ -47,14 +47,16 @@ struct tp_summary_row {
 };
 
 struct tp_summary {
-	char *baseline; /* the schedule that others are compared with; "" when there is no run */
+	char *baseline;              /* the schedule that others are compared with; "" when there is no run */
 	struct tp_summary_row *rows; /* one for each group with a usable run */
 	int32_t row_count;
 	int32_t left_out_groups; /* without one */
+	bool needs_numbers;      /* some rows have the same schedule, W and N */
 };
 
-/* `baseline` is a schedule; NULL: gpipe, or else pipedream, or else that of the first group, whichever has a usable run.
- * A schedule of which there is no group is TP_ERR_INPUT. Release with tp_summary_release(), safe after a failure. */
+/* `baseline` is a schedule; NULL: gpipe, or else pipedream, or else that of the first group, whichever has a usable
+ * run. A schedule of which there is no group is TP_ERR_INPUT. Release with tp_summary_release(), safe after a failure.
+ */
 enum tp_status tp_summary_read(struct tp_store *store, const struct tp_groups *groups, const char *baseline,
                                struct tp_summary *summary);
 void tp_summary_release(struct tp_summary *summary);

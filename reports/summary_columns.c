@@ -5,26 +5,25 @@
 #include <string.h>
 
 #define AT(member) offsetof(struct tp_summary_row, member)
-#define TEXT(column, title, which, member)                                                               \
-	{                                                                                                \
+#define TEXT(column, title, which, member)                                                                  \
+	{                                                                                                   \
 		.name = (column), .header = (title), .unit = "", .block = (which), .kind = TP_SUMMARY_TEXT, \
-		.offset = AT(member)                                                                     \
+		.offset = AT(member)                                                                        \
 	}
-#define LIST(column, title, of, which, member, factor, digits)                                           \
-	{                                                                                                \
-		.name = (column), .header = (title), .unit = (of), .block = (which),                     \
-		.kind = TP_SUMMARY_LIST, .offset = AT(member), .scale = (factor), .decimals = (digits)   \
+#define LIST(column, title, of, which, member, factor, digits)                                                \
+	{                                                                                                     \
+		.name = (column), .header = (title), .unit = (of), .block = (which), .kind = TP_SUMMARY_LIST, \
+		.offset = AT(member), .scale = (factor), .decimals = (digits)                                 \
 	}
-#define COUNT(column, title, of, which, member, ...)                                                     \
-	{                                                                                                \
-		.name = (column), .header = (title), .unit = (of), .block = (which),                     \
-		.kind = TP_SUMMARY_COUNT, .offset = AT(member), .scale = 1, __VA_ARGS__                  \
+#define COUNT(column, title, of, which, member, ...)                                                           \
+	{                                                                                                      \
+		.name = (column), .header = (title), .unit = (of), .block = (which), .kind = TP_SUMMARY_COUNT, \
+		.offset = AT(member), .scale = 1, __VA_ARGS__                                                  \
 	}
-#define NUMBER(column, title, of, which, member, factor, digits, ...)                                    \
-	{                                                                                                \
-		.name = (column), .header = (title), .unit = (of), .block = (which),                     \
-		.kind = TP_SUMMARY_NUMBER, .offset = AT(member), .scale = (factor), .decimals = (digits), \
-		__VA_ARGS__                                                                              \
+#define NUMBER(column, title, of, which, member, factor, digits, ...)                                           \
+	{                                                                                                       \
+		.name = (column), .header = (title), .unit = (of), .block = (which), .kind = TP_SUMMARY_NUMBER, \
+		.offset = AT(member), .scale = (factor), .decimals = (digits), __VA_ARGS__                      \
 	}
 #define MS 1e-6
 #define MIB (1.0 / 1048576)
@@ -150,8 +149,9 @@ static bool is_known(const struct tp_summary_column *column, const struct tp_sum
 bool tp_summary_shows(const struct tp_summary *summary, const struct tp_summary_column *column,
                       enum tp_summary_block block)
 {
-	bool known = column->block == TP_SUMMARY_KEY;
-	if (column->block != block && column->block != TP_SUMMARY_KEY)
+	bool names_row = column->block == TP_SUMMARY_KEY, known = names_row;
+	bool numbers_row = column->offset == AT(number) && summary->needs_numbers;
+	if (block == TP_SUMMARY_KEY ? !column->brief && !numbers_row : column->block != block && !names_row)
 		return false;
 	for (int32_t i = 0; i < summary->row_count && !known; i++)
 		known = is_known(column, &summary->rows[i]);
@@ -160,7 +160,8 @@ bool tp_summary_shows(const struct tp_summary *summary, const struct tp_summary_
 
 bool tp_summary_has(const struct tp_summary *summary, enum tp_summary_block block)
 {
-	for (const struct tp_summary_column *column = tp_summary_columns; column->name; column++) {
+	for (const struct tp_summary_column *column = tp_summary_columns; column->name && summary->row_count > 0;
+	     column++) {
 		if (column->block == block && tp_summary_shows(summary, column, block))
 			return true;
 	}
@@ -224,22 +225,29 @@ void tp_summary_notes(const struct tp_summary *summary, struct tp_text *out)
 		return;
 	if (modelled)
 		tp_text_add(out, "Time %s modelled by the virtual clock%s; arithmetic and staleness are real.\n",
-		            measured ? "of some rows is" : "is", measured ? " (clock virtual), of the others measured" : "");
+		            measured ? "of some rows is" : "is",
+		            measured ? " (clock virtual), of the others measured" : "");
 	else
 		tp_text_add(out, "Time is measured.\n");
 	if (some(summary, AT(cluster), NULL) || some(summary, AT(link), NULL))
 		tp_text_add(out, "Links and clusters are emulated; their speed is a parameter of the run.\n");
-	tp_text_add(out, "epoch: median over all epochs of the row's runs, with the 95 %% interval of the median (low, high) "
-	                 "from 6 epochs on.\n");
-	tp_text_add(out, "speed-up: samples/s against %s with the same settings, and how sure its interval is (95 %% is "
-	                 "aimed at).\n",
+	tp_text_add(
+	        out,
+	        "epoch: median over all epochs of the row's runs, with the 95 %% interval of the median (low, high) "
+	        "from 6 epochs on.\n");
+	tp_text_add(out,
+	            "speed-up: samples/s against %s with the same settings, and how sure its interval is (95 %% is "
+	            "aimed at).\n",
 	            summary->baseline);
-	tp_text_add(out, "bubble: idle/total = idle time / (W * window), idle/ideal = idle time / compute time; steady: "
-	                 "without the first and last W mini-batches.\n");
-	tp_text_add(out, "v: mini-batches by which a backward is ahead of the last commit; Eq.3 and slot are predictions "
-	                 "for ideal slots.\n");
-	tp_text_add(out, "Accuracy and loss: mean over runs, each at its latest evaluated epoch. -: not known, or does not "
-	                 "apply.\n");
+	tp_text_add(out,
+	            "bubble: idle/total = idle time / (W * window), idle/ideal = idle time / compute time; steady: "
+	            "without the first and last W mini-batches.\n");
+	tp_text_add(out,
+	            "v: mini-batches by which a backward is ahead of the last commit; Eq.3 and slot are predictions "
+	            "for ideal slots.\n");
+	tp_text_add(out,
+	            "Accuracy and loss: mean over runs, each at its latest evaluated epoch. -: not known, or does not "
+	            "apply.\n");
 	if (summary->left_out_groups > 0)
 		tp_text_add(out, "%" PRId32 " configuration%s without a usable run %s left out.\n",
 		            summary->left_out_groups, summary->left_out_groups == 1 ? "" : "s",

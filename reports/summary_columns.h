@@ -4,14 +4,15 @@
 
 #include "reports/summary.h"
 
-/* Tables that people read; those of TP_SUMMARY_KEY begin each of them. */
-#define TP_SUMMARY_BLOCK_LIST(X)                                   \
-	X(TP_SUMMARY_KEY, "", "")                                  \
-	X(TP_SUMMARY_TIME, "time", "Time and speed-up")            \
-	X(TP_SUMMARY_WAITING, "waiting", "Bubble and waiting")     \
-	X(TP_SUMMARY_WEIGHTS, "memory", "Memory and versions")     \
-	X(TP_SUMMARY_LEARNING, "learning", "Accuracy at the end")  \
-	X(TP_SUMMARY_TARGETS, "targets", "To target")              \
+/* Tables that people read. Columns of the first name the row, and begin each table; that table itself has the most
+ * wanted columns of all. */
+#define TP_SUMMARY_BLOCK_LIST(X)                                  \
+	X(TP_SUMMARY_KEY, "summary", "At a glance")               \
+	X(TP_SUMMARY_TIME, "time", "Time and speed-up")           \
+	X(TP_SUMMARY_WAITING, "waiting", "Bubble and waiting")    \
+	X(TP_SUMMARY_WEIGHTS, "memory", "Memory and versions")    \
+	X(TP_SUMMARY_LEARNING, "learning", "Accuracy at the end") \
+	X(TP_SUMMARY_TARGETS, "targets", "To target")             \
 	X(TP_SUMMARY_SETTINGS, "settings", "What was compared")
 
 enum tp_summary_block {
@@ -24,7 +25,7 @@ const char *tp_summary_block_word(enum tp_summary_block block);
 const char *tp_summary_block_title(enum tp_summary_block block);
 
 struct tp_summary_column {
-	const char *name;         /* with the unit of the raw value */
+	const char *name;          /* with the unit of the raw value */
 	const char *header, *unit; /* as people read it */
 	enum tp_summary_block block;
 	enum { TP_SUMMARY_TEXT, TP_SUMMARY_COUNT, TP_SUMMARY_NUMBER, TP_SUMMARY_LIST } kind;
@@ -32,7 +33,7 @@ struct tp_summary_column {
 	double scale;  /* from the raw value to what people read */
 	int decimals;
 	int better; /* -1: less is, 1: more is, 0: neither */
-	bool brief;
+	bool brief; /* most wanted */
 };
 
 /* Ended by one whose name is NULL. */
@@ -63,7 +64,8 @@ void tp_summary_cell(const struct tp_summary_column *column, const struct tp_sum
 /* None is better among the rows with the same baseline, and one is worse. */
 bool tp_summary_is_best(const struct tp_summary *summary, const struct tp_summary_column *column, int32_t row);
 
-/* What must be known to read the tables, one sentence a line; plain text of ours and the baseline's name, not escaped. */
+/* What must be known to read the tables, one sentence a line; plain text of ours and the baseline's name, not escaped.
+ */
 void tp_summary_notes(const struct tp_summary *summary, struct tp_text *out);
 
 #endif

@@ -144,8 +144,8 @@ static double real_or_nan(sqlite3_stmt *statement, int column)
 	                                                             : sqlite3_column_double(statement, column);
 }
 
-static enum tp_status read_epochs(struct tp_summary_reader *reading, const struct tp_group_run *run, struct tp_summary_row *row,
-                                  struct samples *samples)
+static enum tp_status read_epochs(struct tp_summary_reader *reading, const struct tp_group_run *run,
+                                  struct tp_summary_row *row, struct samples *samples)
 {
 	double wanted[TP_REPORT_TARGETS] = {0}, trained_s = 0;
 	bool tested = false;
@@ -232,8 +232,8 @@ static double mean_of(double *values, int64_t count)
 	return count > 0 ? tp_statistics_of(values, count).mean : (double)NAN;
 }
 
-/* Of what sorted values were drawn from, by ranks: the k-th value from either end, where fewer than k of n lie below the
- * median with a probability of at most 2.5 %. Nothing is assumed of the distribution. */
+/* Of what sorted values were drawn from, by ranks: the k-th value from either end, where fewer than k of n lie below
+ * the median with a probability of at most 2.5 %. Nothing is assumed of the distribution. */
 static void median_interval(const double *sorted, int64_t count, double *low, double *high)
 {
 	double below = 0, n = (double)count;
@@ -315,7 +315,8 @@ static void summarize(struct samples *samples, struct tp_summary_row *row)
 static double *make_room(const struct tp_group *group, int64_t epochs, struct samples *samples)
 {
 	enum { LISTS_OF_RUNS = 3 + 2 * TP_REPORT_TARGETS };
-	double *block = tp_alloc_array((size_t)epochs * SAMPLES + (size_t)group->run_count * LISTS_OF_RUNS, sizeof *block);
+	double *block =
+	        tp_alloc_array((size_t)epochs * SAMPLES + (size_t)group->run_count * LISTS_OF_RUNS, sizeof *block);
 	double *at = block;
 	*samples = (struct samples){0};
 	if (!block)

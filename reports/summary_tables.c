@@ -62,24 +62,16 @@ static int width_of(const char *text)
 	return width;
 }
 
-/* Which columns a table has, and what stands above the first. */
 struct terminal_table {
 	const struct tp_summary *summary;
-	const char *title;
 	enum tp_summary_block block;
-	bool brief, colour;
+	bool colour;
 };
-
-static bool has_column(const struct terminal_table *table, const struct tp_summary_column *column)
-{
-	return table->brief ? column->brief && tp_summary_shows(table->summary, column, column->block)
-	                    : tp_summary_shows(table->summary, column, table->block);
-}
 
 static int column_width(const struct terminal_table *table, const struct tp_summary_column *column)
 {
 	bool first = column == tp_summary_columns;
-	int width = width_of(first ? table->title : column->header);
+	int width = width_of(first ? tp_summary_block_word(table->block) : column->header);
 	width = width_of(column->unit) > width ? width_of(column->unit) : width;
 	for (int32_t i = 0; i < table->summary->row_count; i++) {
 		struct tp_text cell = {0};
@@ -119,12 +111,13 @@ static void write_terminal_table(const struct terminal_table *table, struct tp_t
 	int count = 0;
 	for (const struct tp_summary_column *column = tp_summary_columns; column->name; column++) {
 		TP_CHECK(count < COLUMNS_MOST);
-		widths[count++] = has_column(table, column) ? column_width(table, column) : -1;
+		widths[count++] =
+		        tp_summary_shows(table->summary, column, table->block) ? column_width(table, column) : -1;
 	}
 	for (int line = 0; line < 2; line++) {
 		for (int i = 0; i < count; i++) {
 			const struct tp_summary_column *column = &tp_summary_columns[i];
-			const char *header = i == 0 ? table->title : column->header;
+			const char *header = i == 0 ? tp_summary_block_word(table->block) : column->header;
 			if (widths[i] >= 0)
 				add_padded(column, widths[i], line == 0 ? header : column->unit, false, out);
 		}
@@ -138,8 +131,7 @@ static void write_terminal_table(const struct terminal_table *table, struct tp_t
 			add_cell(&tp_summary_columns[i], &table->summary->rows[r], tp_escape_terminal, &cell);
 			out->failed |= cell.failed;
 			add_padded(&tp_summary_columns[i], widths[i], tp_text_get(&cell),
-			           table->colour && tp_summary_is_best(table->summary, &tp_summary_columns[i], r),
-			           out);
+			           table->colour && tp_summary_is_best(table->summary, &tp_summary_columns[i], r), out);
 			tp_text_release(&cell);
 		}
 		end_line(out);
@@ -148,13 +140,14 @@ static void write_terminal_table(const struct terminal_table *table, struct tp_t
 
 static void say_nothing_is_there(const struct tp_summary *summary, escape_fn escape, struct tp_text *out)
 {
-	escape(out, summary->left_out_groups > 0 ? "No run can be used: none is done, with an epoch and no check failed."
-	                                         : "The database has no run.");
+	escape(out, summary->left_out_groups > 0
+	                    ? "No run can be used: none is done, with an epoch and no check failed."
+	                    : "The database has no run.");
 }
 
 void tp_summary_write_brief(const struct tp_summary *summary, bool colour, struct tp_text *out)
 {
-	const struct terminal_table table = {summary, "summary", TP_SUMMARY_KEY, true, colour};
+	const struct terminal_table table = {summary, TP_SUMMARY_KEY, colour};
 	if (summary->row_count == 0)
 		return;
 	write_terminal_table(&table, out);
@@ -165,9 +158,8 @@ void tp_summary_write_brief(const struct tp_summary *summary, bool colour, struc
 
 void tp_summary_write_text(const struct tp_summary *summary, struct tp_text *out)
 {
-	for (int block = TP_SUMMARY_TIME; block < TP_SUMMARY_BLOCKS && summary->row_count > 0; block++) {
-		const struct terminal_table table = {summary, tp_summary_block_word((enum tp_summary_block)block),
-		                                     (enum tp_summary_block)block, false, false};
+	for (int block = TP_SUMMARY_KEY; block < TP_SUMMARY_BLOCKS && summary->row_count > 0; block++) {
+		const struct terminal_table table = {summary, (enum tp_summary_block)block, false};
 		if (!tp_summary_has(summary, table.block))
 			continue;
 		write_terminal_table(&table, out);
@@ -218,7 +210,7 @@ static void write_markdown_block(const struct tp_summary *summary, enum tp_summa
 void tp_summary_write_markdown(const struct tp_summary *summary, struct tp_text *out)
 {
 	tp_text_add(out, "# Summary\n\n");
-	for (int block = TP_SUMMARY_TIME; block < TP_SUMMARY_BLOCKS; block++) {
+	for (int block = TP_SUMMARY_KEY; block < TP_SUMMARY_BLOCKS; block++) {
 		if (tp_summary_has(summary, (enum tp_summary_block)block))
 			write_markdown_block(summary, (enum tp_summary_block)block, out);
 	}
@@ -233,19 +225,20 @@ void tp_summary_write_markdown(const struct tp_summary *summary, struct tp_text 
  */
 
 /* A character that LaTeX has no glyph for stops it; names may hold any, so it is a question mark. */
-static const char latex_begin[] = "% Compiles as it is. To take the tables alone: \\def\\tpbenchinput{} \\input{summary}\n"
-                                  "% in a document with booktabs.\n"
-                                  "\\ifx\\tpbenchinput\\undefined\n"
-                                  "\\documentclass[10pt]{article}\n"
-                                  "\\usepackage[a3paper,landscape,margin=15mm]{geometry}\n"
-                                  "\\usepackage[T1]{fontenc}\n"
-                                  "\\IfFileExists{lmodern.sty}{\\usepackage{lmodern}}{}\n"
-                                  "\\usepackage[utf8]{inputenc}\n"
-                                  "\\usepackage{booktabs}\n"
-                                  "\\makeatletter\\def\\UTFviii@undefined@err#1{?}\\makeatother\n"
-                                  "\\pagestyle{empty}\n"
-                                  "\\begin{document}\n"
-                                  "\\fi\n";
+static const char latex_begin[] =
+        "% Compiles as it is. To take the tables alone: \\def\\tpbenchinput{} \\input{summary}\n"
+        "% in a document with booktabs.\n"
+        "\\ifx\\tpbenchinput\\undefined\n"
+        "\\documentclass[10pt]{article}\n"
+        "\\usepackage[a3paper,landscape,margin=15mm]{geometry}\n"
+        "\\usepackage[T1]{fontenc}\n"
+        "\\IfFileExists{lmodern.sty}{\\usepackage{lmodern}}{}\n"
+        "\\usepackage[utf8]{inputenc}\n"
+        "\\usepackage{booktabs}\n"
+        "\\makeatletter\\def\\UTFviii@undefined@err#1{?}\\makeatother\n"
+        "\\pagestyle{empty}\n"
+        "\\begin{document}\n"
+        "\\fi\n";
 static const char latex_end[] = "\\ifx\\tpbenchinput\\undefined\n"
                                 "\\end{document}\n"
                                 "\\fi\n";
@@ -287,7 +280,7 @@ static void write_latex_block(const struct tp_summary *summary, enum tp_summary_
 void tp_summary_write_latex(const struct tp_summary *summary, struct tp_text *out)
 {
 	tp_text_add(out, "%s", latex_begin);
-	for (int block = TP_SUMMARY_TIME; block < TP_SUMMARY_BLOCKS; block++) {
+	for (int block = TP_SUMMARY_KEY; block < TP_SUMMARY_BLOCKS; block++) {
 		if (tp_summary_has(summary, (enum tp_summary_block)block))
 			write_latex_block(summary, (enum tp_summary_block)block, out);
 	}
@@ -333,7 +326,7 @@ static void write_html_row(const struct tp_summary *summary, enum tp_summary_blo
 		else if (is_number(column))
 			tp_text_add(out, "<td class=\"number%s\">", best ? " best" : "");
 		else
-			tp_text_add(out, "<td>");
+			tp_text_add(out, column->kind == TP_SUMMARY_LIST ? "<td class=\"list\">" : "<td>");
 		add_cell(column, &summary->rows[row], tp_escape_html, out);
 		tp_text_add(out, column == tp_summary_columns ? "</th>" : "</td>");
 	}
@@ -342,7 +335,7 @@ static void write_html_row(const struct tp_summary *summary, enum tp_summary_blo
 
 void tp_summary_write_html(const struct tp_summary *summary, struct tp_text *out)
 {
-	for (int block = TP_SUMMARY_TIME; block < TP_SUMMARY_BLOCKS; block++) {
+	for (int block = TP_SUMMARY_KEY; block < TP_SUMMARY_BLOCKS; block++) {
 		enum tp_summary_block which = (enum tp_summary_block)block;
 		if (!tp_summary_has(summary, which))
 			continue;
