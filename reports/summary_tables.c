@@ -151,9 +151,9 @@ void tp_summary_write_brief(const struct tp_summary *summary, bool colour, struc
 	if (summary->row_count == 0)
 		return;
 	write_terminal_table(&table, out);
-	tp_text_add(out, "# epoch: median, ends; speed-up: samples/s against ");
+	tp_text_add(out, "# epoch: median and ends; speed-up: samples/s against ");
 	tp_escape_terminal(out, summary->baseline);
-	tp_text_add(out, ", interval by ranks; fullest: peak of the fullest stage\n");
+	tp_text_add(out, ", with its interval; fullest: peak of that stage\n");
 }
 
 void tp_summary_write_text(const struct tp_summary *summary, struct tp_text *out)

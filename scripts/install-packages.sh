@@ -3,12 +3,12 @@
 set -euo pipefail
 
 # Tools as package:command, so that a tool from elsewhere counts, too.
-tools=(gcc:cc cmake:cmake ninja-build:ninja pkg-config:pkg-config protobuf-compiler:protoc libxml2-utils:xmllint)
+tools=(gcc:cc cmake:cmake ninja-build:ninja pkg-config:pkg-config protobuf-compiler:protoc libxml2-utils:xmllint tidy:tidy)
 libraries=(libc6-dev libdnnl-dev libsqlite3-dev libjansson-dev zlib1g-dev libcmocka-dev)
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
 	echo "install-packages.sh: no apt-get here; needed are a C11 compiler, CMake 3.22, Ninja, pkg-config," \
-		"oneDNN, SQLite 3.37, jansson, zlib and cmocka with their headers; for tests protoc and xmllint" >&2
+		"oneDNN, SQLite 3.37, jansson, zlib and cmocka with their headers; for tests protoc, xmllint and tidy" >&2
 	exit 0
 fi
 

@@ -152,6 +152,7 @@ static void keys_are_named(void **state)
 	(void)state;
 	static const char *const commands[] = {
 	        "--compare gpipe,timeprest " SMALL " --repeats 1 --json",
+	        "report --format json",
 	        "run timeprest " SMALL VIRTUAL " --link 1mbit,50us --max-staleness 1 --json",
 	        "sweep timeprest " SMALL VIRTUAL " --json",
 	        "plan timeprest " SMALL VIRTUAL " --json",
@@ -209,7 +210,7 @@ static int expect_heading(const char *text, const char *title)
 static void headings_are_named(void **state)
 {
 	(void)state;
-	static const char *const compared[] = {"time ", "waiting ", "weights ", "learning ", "to target "};
+	static const char *const compared[] = {"time ", "waiting ", "weights ", "learning ", "to target ", "summary "};
 	static const char *const ran[] = {"epoch ", "stage, ms ", "cost of profile "};
 	static const char compare[] =
 	        "--compare gpipe,timeprest " SMALL VIRTUAL " --link 1mbit,50us --target-loss 9 --repeats 1";
@@ -223,6 +224,12 @@ static void headings_are_named(void **state)
 	cli_expect_exit(&result, run, 0);
 	for (size_t i = 0; i < sizeof ran / sizeof *ran; i++)
 		assert_true(expect_heading(result.out, ran[i]) > 0);
+	cli_release(&result);
+	result = cli_run("report");
+	static const char *const reported[] = {"summary ",  "time ",    "waiting ", "memory ",
+	                                       "learning ", "targets ", "settings "};
+	for (size_t i = 0; i < sizeof reported / sizeof *reported; i++)
+		assert_true(expect_heading(result.out, reported[i]) > 0);
 	cli_release(&result);
 	result = cli_run("theory --stages 2 --micro-batches 2 --costs uniform:1ms,2ms,1ms");
 	expect_words(result.out, strcspn(result.out, "\n"));

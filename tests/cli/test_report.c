@@ -18,7 +18,7 @@
 #include "reports/summary_columns.h"
 #include "tests/cli/harness.h"
 
-#define SMALL                                                                                                    \
+#define SMALL                                                                                                     \
 	" --device reference --model mlp --hidden 8 --stages 3 --micro-batches 2 --batch 4 --synthetic-train 48 " \
 	"--synthetic-test 20 --epochs 3"
 #define VIRTUAL " --clock virtual --costs uniform:1ms,2ms --link 1mbit,50us --target-loss 4.62 --repeats 1"
@@ -36,25 +36,26 @@ static void execute(const char *sql)
  */
 
 /* The middle of `what` over the epochs of the row: IDS stands for its runs, BASE for those of its baseline. */
-#define MEDIAN_OF(values)                                                                                       \
+#define MEDIAN_OF(values)                                                                                        \
 	"SELECT avg(x) FROM (SELECT x, row_number() OVER (ORDER BY x) AS r, count(*) OVER () AS n FROM (" values \
 	") WHERE x IS NOT NULL) WHERE r IN ((n + 1) / 2, (n + 2) / 2)"
 #define EPOCHS(what) "SELECT " what " AS x FROM epoch JOIN run USING (run_id) WHERE run_id IN (IDS)"
-#define FIGURES(what)                                                                                      \
+#define FIGURES(what)                                                                                        \
 	"SELECT " what " AS x FROM epoch_figures AS f JOIN epoch AS e USING (run_id, epoch) JOIN run USING " \
 	"(run_id) WHERE run_id IN (IDS)"
 #define WINDOW "(window_end_ns - window_start_ns)"
-#define PAIRS                                                                                                     \
+#define PAIRS                                                                                                    \
 	"SELECT (1.0 * b.trained_samples / (b.window_end_ns - b.window_start_ns)) / (1.0 * a.trained_samples / " \
 	"(a.window_end_ns - a.window_start_ns)) AS x FROM epoch AS a, epoch AS b WHERE a.run_id IN (BASE) AND "  \
 	"b.run_id IN (IDS)"
 /* 6 epochs on either side: Mann and Whitney's U is at most 5 in 19 of 924 orders, so the ends are the 6th pairs. */
 #define PAIR(number) "SELECT x FROM (" PAIRS ") WHERE 'IDS' <> 'BASE' ORDER BY x LIMIT 1 OFFSET " #number
-#define LAST(what, which)                                                                                      \
+#define LAST(what, which)                                                                                           \
 	"SELECT " which "(x) FROM (SELECT " what " AS x FROM epoch AS e WHERE run_id IN (IDS) AND epoch = (SELECT " \
 	"max(epoch) FROM epoch AS l WHERE l.run_id = e.run_id AND test_samples IS NOT NULL))"
-#define STAGES "(SELECT stage, max(peak) AS peak FROM (SELECT stage, sum(at_peak_bytes) AS peak FROM memory WHERE " \
-	       "run_id IN (IDS) AND stage >= 0 GROUP BY run_id, epoch, stage) GROUP BY stage)"
+#define STAGES                                                                                               \
+	"(SELECT stage, max(peak) AS peak FROM (SELECT stage, sum(at_peak_bytes) AS peak FROM memory WHERE " \
+	"run_id IN (IDS) AND stage >= 0 GROUP BY run_id, epoch, stage) GROUP BY stage)"
 #define RUN(what) "SELECT " what " FROM run WHERE run_id IN (IDS) LIMIT 1"
 #define PARAMETER(name) "SELECT value FROM run_parameter WHERE run_id IN (IDS) AND name = '" name "' LIMIT 1"
 #define TARGET(what) "SELECT " what " FROM time_to_target WHERE run_id IN (IDS) AND target = 'target-loss'"
@@ -91,8 +92,7 @@ static const struct expectation {
         {"exposed_ns", 1e-6, 1,
          MEDIAN_OF(FIGURES("CASE WHEN alpha_ratio IS NOT NULL THEN (SELECT sum(exposed_ns) FROM stage_figures AS s "
                            "WHERE s.run_id = e.run_id AND s.epoch = e.epoch) END"))},
-        {"predicted_median_ns", 1e-6, 1,
-         MEDIAN_OF("SELECT predicted_ns AS x FROM prediction WHERE run_id IN (IDS)")},
+        {"predicted_median_ns", 1e-6, 1, MEDIAN_OF("SELECT predicted_ns AS x FROM prediction WHERE run_id IN (IDS)")},
         {"difference_ratio", 100, 1,
          MEDIAN_OF("SELECT 1.0 * " WINDOW " / predicted_ns - 1 AS x FROM prediction JOIN epoch USING (run_id, epoch) "
                    "WHERE run_id IN (IDS)")},
@@ -112,8 +112,7 @@ static const struct expectation {
          "SELECT max(version_difference_max_count) FROM prediction WHERE run_id IN (IDS)"},
         {"timed_prediction_mean_count", 1, 2,
          "SELECT avg(version_difference_mean_count) FROM prediction WHERE run_id IN (IDS)"},
-        {"version_difference_max", 0, 0,
-         "SELECT max(version_difference_count) FROM mini_batch WHERE run_id IN (IDS)"},
+        {"version_difference_max", 0, 0, "SELECT max(version_difference_count) FROM mini_batch WHERE run_id IN (IDS)"},
         {"version_difference_mean", 1, 2,
          "SELECT avg(x) FROM (SELECT avg(version_difference_count) AS x FROM mini_batch WHERE run_id IN (IDS) GROUP BY "
          "run_id, epoch)"},
@@ -151,14 +150,14 @@ static const struct expectation {
         {"link", 0, 0, PARAMETER("link")},
         {"costs", 0, 0, PARAMETER("costs")},
         {"run_count", 0, 0, "SELECT count(*) FROM run WHERE run_id IN (IDS)"},
-        {"seed_count", 0, 0,
-         "SELECT count(DISTINCT value) FROM run_parameter WHERE run_id IN (IDS) AND name = 'seed'"},
+        {"seed_count", 0, 0, "SELECT count(DISTINCT value) FROM run_parameter WHERE run_id IN (IDS) AND name = 'seed'"},
         {"epoch_count", 0, 0, "SELECT count(*) FROM epoch WHERE run_id IN (IDS)"},
         {"left_out_run_count", 0, 0,
          "SELECT count(*) FROM run JOIN run_state USING (run_id) WHERE state <> 'done' AND (schedule, clock) = (SELECT "
          "schedule, clock FROM run WHERE run_id IN (IDS))"},
         {"run_ids", 1, 0, "SELECT run_id FROM run WHERE run_id IN (IDS) ORDER BY run_id"},
-        {"other_settings", 0, 0, "SELECT 'lr=' || value FROM run_parameter WHERE run_id IN (IDS) AND name = 'lr' LIMIT 1"},
+        {"other_settings", 0, 0,
+         "SELECT 'lr=' || value FROM run_parameter WHERE run_id IN (IDS) AND name = 'lr' LIMIT 1"},
 };
 #define EXPECTATIONS (sizeof expectations / sizeof *expectations)
 
@@ -264,8 +263,8 @@ static void run_done(const char *arguments)
 	cli_release(&result);
 }
 
-/* Three schedules of 6 epochs under the virtual clock, from two seeds, and two under the real one; a failed run. Modelled
- * times, all the same, are made to differ. */
+/* Three schedules of 6 epochs under the virtual clock, from two seeds, and two under the real one; a failed run.
+ * Modelled times, all the same, are made to differ. */
 static int fill(void **state)
 {
 	(void)state;
@@ -274,7 +273,8 @@ static int fill(void **state)
 	run_done("--compare timeprest,gpipe" SMALL " --repeats 2 --lr 0.02");
 	run_done("run gpipe" SMALL " --clock virtual --costs uniform:1ms,2ms --link 1mbit,50us --seed 3");
 	assert_int_equal(sqlite3_open("tpbench.db", &database), SQLITE_OK);
-	execute("UPDATE run_end SET ending = 'failed', reason = '<i>why</i>' WHERE run_id = (SELECT max(run_id) FROM run)");
+	execute("UPDATE run_end SET ending = 'failed', reason = '<i>why</i>' WHERE run_id = (SELECT max(run_id) FROM "
+	        "run)");
 	execute("UPDATE epoch SET window_end_ns = window_end_ns + 70001 * epoch + 900017 * (run_id % 5)");
 	find_rows();
 	assert_int_equal(row_count, 5);
@@ -566,7 +566,8 @@ static void expect_folder(const char *folder)
 	if (is_installed("tidy") && system(command) != 0)
 		fail_msg("tidy: %s", read_file("tidy.txt"));
 	(void)snprintf(command, sizeof command,
-	               "cd %s && pdflatex -halt-on-error -interaction=batchmode summary.tex >../latex.txt 2>&1", folder);
+	               "cd %s && pdflatex -halt-on-error -interaction=batchmode summary.tex >../latex.txt 2>&1",
+	               folder);
 	if (is_installed("pdflatex") && system("kpsewhich booktabs.sty >/dev/null 2>&1") == 0 && system(command) != 0)
 		fail_msg("pdflatex: %s", read_file("latex.txt"));
 }
@@ -611,8 +612,8 @@ static void what_cannot_be_written_leaves_nothing(void **state)
 static void hostile_text_breaks_nothing(void **state)
 {
 	(void)state;
-	static const char hostile[] =
-	        "x';\"</td></table><script>alert(1)</script>\\input{/etc/passwd}&%$#_{}~^|`\n=1+1,\x1b[2J\xff\xe6\xbc\xa2";
+	static const char hostile[] = "x';\"</td></table><script>alert(1)</script>\\input{/etc/"
+	                              "passwd}&%$#_{}~^|`\n=1+1,\x1b[2J\xff\xe6\xbc\xa2";
 	assert_int_equal(system("cp tpbench.db hostile.db"), 0);
 	sqlite3 *kept = database;
 	assert_int_equal(sqlite3_open("hostile.db", &database), SQLITE_OK);
@@ -660,7 +661,8 @@ static void empty_and_partial_databases_say_so(void **state)
 	assert_int_equal(system("cp tpbench.db empty.db && cp tpbench.db partial.db"), 0);
 	sqlite3 *kept = database;
 	assert_int_equal(sqlite3_open("partial.db", &database), SQLITE_OK);
-	execute("PRAGMA foreign_keys = OFF; DELETE FROM epoch; DELETE FROM epoch_figures; DELETE FROM run WHERE run_id > 2; "
+	execute("PRAGMA foreign_keys = OFF; DELETE FROM epoch; DELETE FROM epoch_figures; DELETE FROM run WHERE run_id "
+	        "> 2; "
 	        "UPDATE run_end SET ending = 'failed', reason = 'no memory'");
 	(void)sqlite3_close(database);
 	assert_int_equal(sqlite3_open("empty.db", &database), SQLITE_OK);
