@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/claims.h"
 #include "cli/commands.h"
 #include "engine/base/text.h"
 #include "reports/page.h"
@@ -146,14 +147,18 @@ static enum tp_status move_all(const char *folder, const char *to)
 static enum tp_status fill(const char *folder, struct tp_store *store, const struct tp_options *options,
                            const struct tp_groups *groups, const struct tp_summary *summary)
 {
+	struct tp_claims claims;
+	struct tp_text page = {0};
+	TP_TRY(write_summaries(folder, summary));
+	TP_TRY(tp_claims_read_with_plans(store, groups, &claims));
 	const struct tp_page_request request = {
 	        .database = options->db,
 	        .comparison = options->comparison[0] ? options->comparison : NULL,
 	        .folder = folder,
+	        .claims = &claims,
 	};
-	struct tp_text page = {0};
-	TP_TRY(write_summaries(folder, summary));
 	enum tp_status status = tp_page_write(store, groups, summary, &request, &page);
+	tp_claims_release(&claims);
 	if (status == TP_OK)
 		status = write_file(folder, ".index.html", &page); /* out of sight of for_each_file() */
 	tp_text_release(&page);

@@ -3,6 +3,7 @@
 #include "reports/escape.h"
 #include "reports/page_css.h"
 #include "reports/page_js.h"
+#include "reports/timeline_css.h"
 
 /* Everything that a section may need. */
 struct page {
@@ -18,6 +19,17 @@ static enum tp_status write_summary(const struct page *page, struct tp_text *out
 	return TP_OK;
 }
 
+static enum tp_status write_claims(const struct page *page, struct tp_text *out)
+{
+	tp_claims_write_html(page->request->claims, out);
+	return TP_OK;
+}
+
+static enum tp_status write_timelines(const struct page *page, struct tp_text *out)
+{
+	return tp_page_write_timelines(page->store, page->groups, out);
+}
+
 static enum tp_status write_runs(const struct page *page, struct tp_text *out)
 {
 	return tp_page_write_runs(page->store, page->groups, page->request, out);
@@ -30,11 +42,12 @@ static enum tp_status write_origin(const struct page *page, struct tp_text *out)
 
 static const struct section {
 	const char *id, *title;
+	bool whole; /* what it writes is a section already, of that id */
 	enum tp_status (*write)(const struct page *page, struct tp_text *out);
 } sections[] = {
-        {"summary", "Summary", write_summary},
-        {"runs", "Runs and settings", write_runs},
-        {"origin", "Where it ran", write_origin},
+        {"summary", "Summary", false, write_summary},       {"claims", "Claims", true, write_claims},
+        {"timelines", "Timelines", false, write_timelines}, {"runs", "Runs and settings", false, write_runs},
+        {"origin", "Where it ran", false, write_origin},
 };
 #define SECTIONS (sizeof sections / sizeof *sections)
 
@@ -43,7 +56,7 @@ static void write_head(const struct tp_page_request *request, struct tp_text *ou
 	tp_text_add(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 	                 "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>tpbench: ");
 	tp_escape_html(out, request->database);
-	tp_text_add(out, "</title>\n<style>\n%s</style>\n</head>\n<body>\n", tp_page_css);
+	tp_text_add(out, "</title>\n<style>\n%s%s</style>\n</head>\n<body>\n", tp_page_css, tp_timeline_css);
 }
 
 /* What is on the page, in a sentence, and where. */
@@ -78,9 +91,11 @@ enum tp_status tp_page_write(struct tp_store *store, const struct tp_groups *gro
 	write_head(request, out);
 	write_lead(&page, out);
 	for (size_t i = 0; i < SECTIONS; i++) {
-		tp_text_add(out, "<section id=\"%s\">\n<h2>%s</h2>\n", sections[i].id, sections[i].title);
-		TP_TRY(sections[i].write(&page, out));
-		tp_text_add(out, "</section>\n");
+		const struct section *section = &sections[i];
+		if (!section->whole)
+			tp_text_add(out, "<section id=\"%s\">\n<h2>%s</h2>\n", section->id, section->title);
+		TP_TRY(section->write(&page, out));
+		tp_text_add(out, "%s", section->whole ? "" : "</section>\n");
 	}
 	tp_text_add(out, "</main>\n<script>\n%s</script>\n</body>\n</html>\n", tp_page_js);
 	return out->failed ? TP_ERR_NOMEM : TP_OK;

@@ -2,6 +2,7 @@
 #ifndef TP_REPORTS_PAGE_H
 #define TP_REPORTS_PAGE_H
 
+#include "reports/claims.h"
 #include "reports/groups.h"
 #include "reports/summary.h"
 
@@ -9,6 +10,7 @@ struct tp_page_request {
 	const char *database;   /* as it was named */
 	const char *comparison; /* NULL: all runs */
 	const char *folder;     /* where the figures were drawn */
+	const struct tp_claims *claims;
 };
 
 /* Append the page to `out`: the summary on top, then a section for each part of the report, which says what is missing
@@ -16,9 +18,10 @@ struct tp_page_request {
 enum tp_status tp_page_write(struct tp_store *store, const struct tp_groups *groups, const struct tp_summary *summary,
                              const struct tp_page_request *request, struct tp_text *out);
 
-/* Where the runs come from and how they ended: what the page says of each. Internal to it. */
+/* Parts of the page, internal to it: where runs come from and how they ended, and how some of them went. */
 enum tp_status tp_page_write_origin(struct tp_store *store, const struct tp_page_request *request, struct tp_text *out);
 enum tp_status tp_page_write_runs(struct tp_store *store, const struct tp_groups *groups,
                                   const struct tp_page_request *request, struct tp_text *out);
+enum tp_status tp_page_write_timelines(struct tp_store *store, const struct tp_groups *groups, struct tp_text *out);
 
 #endif

@@ -1,5 +1,5 @@
-/* The summary's own decisions: which groups are rows, what they are compared with, and what is not known. Its numbers are
- * held against SQL in tests/cli/test_report.c. */
+/* The summary's own decisions: which groups are rows, what they are compared with, and what is not known. Its numbers
+ * are held against SQL in tests/cli/test_report.c. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -118,7 +118,7 @@ static void rows_are_compared_with_their_like(void **state)
 	assert_true(summary.rows[2].baseline == 2);
 	assert_true(isnan(summary.rows[3].baseline) && isnan(summary.rows[3].speed_up));
 	assert_string_equal(summary.rows[2].others, "in-flight=3");
-	assert_true(summary.rows[3].version_exact == 1); /* W = 2, N = 2 */
+	assert_true(summary.rows[3].version_exact == 1);   /* W = 2, N = 2 */
 	assert_true(isnan(summary.rows[2].version_exact)); /* not with a limit of its own */
 	tp_summary_release(&summary);
 }
