@@ -82,7 +82,7 @@ static enum tp_status begin_row(const struct tp_groups *groups, const struct tp_
 {
 	for (const struct tp_summary_column *column = tp_summary_columns; column->name; column++) {
 		if (column->kind == TP_SUMMARY_COUNT || column->kind == TP_SUMMARY_NUMBER)
-			*(double *)((char *)row + column->offset) = NAN;
+			*(double *)((char *)row + column->offset) = (double)NAN;
 	}
 	row->number = index + 1;
 	row->schedule = keep(group->schedule);

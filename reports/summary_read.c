@@ -112,7 +112,7 @@ static enum tp_status read_targets(struct tp_summary_reader *reading, int64_t ru
 		if (!(value > 0) || (isfinite(target->wanted) && target->wanted != value))
 			continue;
 		if (!isfinite(target->wanted))
-			*target = (struct tp_summary_target){value, 0, 0, NAN, NAN};
+			*target = (struct tp_summary_target){value, 0, 0, (double)NAN, (double)NAN};
 		target->runs++;
 		wanted[top1 ? TP_REPORT_TOP1 : TP_REPORT_LOSS] = value;
 	}
