@@ -144,24 +144,48 @@ static enum tp_status move_all(const char *folder, const char *to)
 	return TP_OK;
 }
 
-static enum tp_status fill(const char *folder, struct tp_store *store, const struct tp_options *options,
-                           const struct tp_groups *groups, const struct tp_summary *summary)
+/* Without gnuplot the page has the numbers of the figures, and says what is missing. */
+static enum tp_status draw_figures(const struct tp_figures *figures, const char *folder)
+{
+	enum tp_status status = tp_figures_draw(figures, folder);
+	if (status != TP_ERR_UNSUPPORTED)
+		return status;
+	(void)fprintf(stderr, "tpbench: report: %s; the figures are left to their tables\n", tp_detail());
+	return TP_OK;
+}
+
+static enum tp_status write_page(const char *folder, struct tp_store *store, const struct tp_options *options,
+                                 const struct tp_groups *groups, const struct tp_summary *summary,
+                                 const struct tp_figures *figures)
 {
 	struct tp_claims claims;
 	struct tp_text page = {0};
-	TP_TRY(write_summaries(folder, summary));
 	TP_TRY(tp_claims_read_with_plans(store, groups, &claims));
 	const struct tp_page_request request = {
 	        .database = options->db,
 	        .comparison = options->comparison[0] ? options->comparison : NULL,
 	        .folder = folder,
 	        .claims = &claims,
+	        .figures = figures,
 	};
 	enum tp_status status = tp_page_write(store, groups, summary, &request, &page);
 	tp_claims_release(&claims);
 	if (status == TP_OK)
 		status = write_file(folder, ".index.html", &page); /* out of sight of for_each_file() */
 	tp_text_release(&page);
+	return status;
+}
+
+static enum tp_status fill(const char *folder, struct tp_store *store, const struct tp_options *options,
+                           const struct tp_groups *groups, const struct tp_summary *summary)
+{
+	struct tp_figures figures;
+	TP_TRY(write_summaries(folder, summary));
+	TP_TRY(tp_figures_read(store, groups, &figures));
+	enum tp_status status = draw_figures(&figures, folder);
+	if (status == TP_OK)
+		status = write_page(folder, store, options, groups, summary, &figures);
+	tp_figures_release(&figures);
 	return status;
 }
 

@@ -3,6 +3,7 @@
 #define TP_REPORTS_PAGE_H
 
 #include "reports/claims.h"
+#include "reports/figure.h"
 #include "reports/groups.h"
 #include "reports/summary.h"
 
@@ -11,6 +12,7 @@ struct tp_page_request {
 	const char *comparison; /* NULL: all runs */
 	const char *folder;     /* where the figures were drawn */
 	const struct tp_claims *claims;
+	const struct tp_figures *figures;
 };
 
 /* Append the page to `out`: the summary on top, then a section for each part of the report, which says what is missing

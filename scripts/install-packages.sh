@@ -3,7 +3,8 @@
 set -euo pipefail
 
 # Tools as package:command, so that a tool from elsewhere counts, too.
-tools=(gcc:cc cmake:cmake ninja-build:ninja pkg-config:pkg-config protobuf-compiler:protoc libxml2-utils:xmllint tidy:tidy)
+tools=(gcc:cc cmake:cmake ninja-build:ninja pkg-config:pkg-config protobuf-compiler:protoc libxml2-utils:xmllint tidy:tidy
+	gnuplot-nox:gnuplot)
 libraries=(libc6-dev libdnnl-dev libsqlite3-dev libjansson-dev zlib1g-dev libcmocka-dev)
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
