@@ -9,6 +9,7 @@
 
 #include "cli/claims.h"
 #include "cli/commands.h"
+#include "cli/report_slots.h"
 #include "engine/base/text.h"
 #include "reports/page.h"
 #include "reports/summary.h"
@@ -156,7 +157,7 @@ static enum tp_status draw_figures(const struct tp_figures *figures, const char 
 
 static enum tp_status write_page(const char *folder, struct tp_store *store, const struct tp_options *options,
                                  const struct tp_groups *groups, const struct tp_summary *summary,
-                                 const struct tp_figures *figures)
+                                 const struct tp_figures *figures, const struct tp_report_slots *slots)
 {
 	struct tp_claims claims;
 	struct tp_text page = {0};
@@ -167,6 +168,9 @@ static enum tp_status write_page(const char *folder, struct tp_store *store, con
 	        .folder = folder,
 	        .claims = &claims,
 	        .figures = figures,
+	        .slots = slots->store,
+	        .slot_runs = slots->run_ids,
+	        .slot_run_count = slots->count,
 	};
 	enum tp_status status = tp_page_write(store, groups, summary, &request, &page);
 	tp_claims_release(&claims);
@@ -180,11 +184,15 @@ static enum tp_status fill(const char *folder, struct tp_store *store, const str
                            const struct tp_groups *groups, const struct tp_summary *summary)
 {
 	struct tp_figures figures;
+	struct tp_report_slots slots;
 	TP_TRY(write_summaries(folder, summary));
 	TP_TRY(tp_figures_read(store, groups, &figures));
-	enum tp_status status = draw_figures(&figures, folder);
+	enum tp_status status = tp_report_slots_init(&slots, groups);
 	if (status == TP_OK)
-		status = write_page(folder, store, options, groups, summary, &figures);
+		status = draw_figures(&figures, folder);
+	if (status == TP_OK)
+		status = write_page(folder, store, options, groups, summary, &figures, &slots);
+	tp_report_slots_release(&slots);
 	tp_figures_release(&figures);
 	return status;
 }

@@ -24,7 +24,8 @@ static bool has_data(const struct tp_figure_family *family, const struct tp_figu
 	return found > 0 && found >= family->least_categories;
 }
 
-/* --- what is said of a figure --------------------------------------------------------------------------------------- */
+/* --- what is said of a figure ---------------------------------------------------------------------------------------
+ */
 
 static int compare_ids(const void *left, const void *right)
 {
@@ -67,9 +68,9 @@ static void add_condition(const struct tp_panel *panel, const char *setting, con
 static enum tp_status note_conditions(const struct tp_panel *panel, struct tp_figure *figure)
 {
 	static const char *const conditions[][2] = {
-	        {"model", ", "},          {"dataset", " on "},         {"stages", ", W = "}, {"micro-batches", ", N = "},
-	        {"batch", ", M = "},      {"cluster", ", cluster "},   {"link", ", link "},  {"order", ", order "},
-	        {"costs", ", costs "},    {"hidden", ", hidden "},     {"epochs", ", epochs "},
+	        {"model", ", "},       {"dataset", " on "},       {"stages", ", W = "},    {"micro-batches", ", N = "},
+	        {"batch", ", M = "},   {"cluster", ", cluster "}, {"link", ", link "},     {"order", ", order "},
+	        {"costs", ", costs "}, {"hidden", ", hidden "},   {"epochs", ", epochs "},
 	};
 	struct tp_text text = {0};
 	for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++)
@@ -91,7 +92,8 @@ static void entitle(const struct tp_figure_family *family, const struct tp_panel
 		(void)snprintf(figure->title, sizeof figure->title, "%s", family->title);
 }
 
-/* --- a family --------------------------------------------------------------------------------------------------------- */
+/* --- a family
+ * --------------------------------------------------------------------------------------------------------- */
 
 static void release_figure(struct tp_figure *figure)
 {
@@ -190,7 +192,8 @@ static enum tp_status note_missing(struct tp_store *store, const struct tp_figur
 	return command.failed ? TP_ERR_NOMEM : TP_OK;
 }
 
-/* Of the panels that share a key the first with data is drawn; the others are counted. `drawn` holds one flag a panel. */
+/* Of the panels that share a key the first with data is drawn; the others are counted. `drawn` holds one flag a panel.
+ */
 static bool is_shadowed(const struct tp_figure_family *family, const struct tp_panels *panels, int32_t number,
                         const bool *drawn)
 {

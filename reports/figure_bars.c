@@ -75,7 +75,8 @@ enum tp_status tp_figure_fill_clusters(struct tp_store *store, const struct tp_f
 	return TP_OK;
 }
 
-/* --- memory ----------------------------------------------------------------------------------------------------------- */
+/* --- memory
+ * ----------------------------------------------------------------------------------------------------------- */
 
 /* The stages' peaks in the epoch where their sum was highest: what they come to is the run's peak. */
 static const char stage_peak_sql[] =
@@ -83,7 +84,8 @@ static const char stage_peak_sql[] =
         "WHERE run_id = ?1 AND stage >= 0 GROUP BY epoch ORDER BY sum(at_peak_bytes) DESC, epoch LIMIT 1)";
 
 static const char kind_peak_sql[] =
-        "SELECT sum(at_peak_bytes) FROM memory WHERE run_id = ?1 AND stage = ?2 AND kind = ?3 AND epoch = (SELECT epoch "
+        "SELECT sum(at_peak_bytes) FROM memory WHERE run_id = ?1 AND stage = ?2 AND kind = ?3 AND epoch = (SELECT "
+        "epoch "
         "FROM memory WHERE run_id = ?1 AND stage = ?2 GROUP BY epoch ORDER BY sum(at_peak_bytes) DESC, epoch LIMIT 1)";
 
 enum tp_status tp_figure_fill_total_memory(struct tp_store *store, const struct tp_figure_family *family,
@@ -104,9 +106,9 @@ enum tp_status tp_figure_fill_total_memory(struct tp_store *store, const struct 
 
 /* What a stage may hold; the other kinds are the process's. */
 static const char *const stage_kinds[][2] = {
-        {"weights_live", "weights, live"},       {"weights_retained", "weights, retained"},
-        {"gradients", "gradients"},              {"optimizer_state", "optimizer state"},
-        {"activations", "activations"},          {"messages", "messages"},
+        {"weights_live", "weights, live"}, {"weights_retained", "weights, retained"},
+        {"gradients", "gradients"},        {"optimizer_state", "optimizer state"},
+        {"activations", "activations"},    {"messages", "messages"},
         {"workspace", "workspace"},
 };
 
@@ -128,7 +130,8 @@ enum tp_status tp_figure_fill_stage_memory(struct tp_store *store, const struct 
 	return TP_OK;
 }
 
-/* --- version difference ----------------------------------------------------------------------------------------------- */
+/* --- version difference
+ * ----------------------------------------------------------------------------------------------- */
 
 #define PAPER_V "paper's Eq. 3"
 #define EXACT_V "exact, ideal slots"
@@ -185,9 +188,11 @@ static enum tp_status add_grid(struct tp_store *store, const struct tp_panel *pa
 	if (micros >= 2) /* as the paper states it */
 		TP_TRY(add_prediction(figure, PAPER_V, category, (stages + micros - 2) / micros));
 	TP_TRY(add_prediction(figure, EXACT_V, category, (stages + micros) / (micros + 1)));
-	TP_TRY(add_versions(store, panel, group, "SELECT version_difference_max_count FROM prediction WHERE run_id = ?1",
+	TP_TRY(add_versions(store, panel, group,
+	                    "SELECT version_difference_max_count FROM prediction WHERE run_id = ?1",
 	                    tp_figure_series_named(figure, TIMED_V), category, figure));
-	return add_versions(store, panel, group, "SELECT version_difference_max_count FROM epoch_figures WHERE run_id = ?1",
+	return add_versions(store, panel, group,
+	                    "SELECT version_difference_max_count FROM epoch_figures WHERE run_id = ?1",
 	                    tp_figure_series_named(figure, MEASURED_V), category, figure);
 }
 
@@ -195,7 +200,8 @@ static enum tp_status has_versions(struct tp_store *store, const struct tp_group
 {
 	struct tp_samples samples = {0};
 	enum tp_status status = tp_samples_read(
-	        store, group, "SELECT version_difference_max_count FROM epoch_figures WHERE run_id = ?1", 0, NULL, &samples);
+	        store, group, "SELECT version_difference_max_count FROM epoch_figures WHERE run_id = ?1", 0, NULL,
+	        &samples);
 	*has = samples.count > 0 && !is_limited(group);
 	tp_samples_release(&samples);
 	return status;
@@ -219,7 +225,8 @@ enum tp_status tp_figure_fill_versions(struct tp_store *store, const struct tp_f
 	return TP_OK;
 }
 
-/* --- communication, idle time ------------------------------------------------------------------------------------------ */
+/* --- communication, idle time
+ * ------------------------------------------------------------------------------------------ */
 
 enum tp_status tp_figure_fill_volume(struct tp_store *store, const struct tp_figure_family *family,
                                      const struct tp_panel *panel, struct tp_figure *figure)
@@ -245,11 +252,12 @@ enum tp_status tp_figure_fill_volume(struct tp_store *store, const struct tp_fig
 enum tp_status tp_figure_fill_idle(struct tp_store *store, const struct tp_figure_family *family,
                                    const struct tp_panel *panel, struct tp_figure *figure)
 {
-#define SHARE_OF(cause) "SELECT 100.0 * sum(" cause "_ns) / nullif(sum(window_ns), 0) FROM stage_figures WHERE run_id = ?1 GROUP BY epoch"
+#define SHARE_OF(cause)             \
+	"SELECT 100.0 * sum(" cause \
+	"_ns) / nullif(sum(window_ns), 0) FROM stage_figures WHERE run_id = ?1 GROUP BY epoch"
 	static const char *const causes[][2] = {
-	        {"fill", SHARE_OF("fill")},       {"drain", SHARE_OF("drain")},
-	        {"sender", SHARE_OF("sender")},   {"message", SHARE_OF("message")},
-	        {"staleness", SHARE_OF("staleness")}, {"host", SHARE_OF("host")},
+	        {"fill", SHARE_OF("fill")},       {"drain", SHARE_OF("drain")},         {"sender", SHARE_OF("sender")},
+	        {"message", SHARE_OF("message")}, {"staleness", SHARE_OF("staleness")}, {"host", SHARE_OF("host")},
 	};
 	(void)family;
 	for (int32_t i = 0; i < panel->count; i++) {

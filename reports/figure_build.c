@@ -22,7 +22,8 @@ void *tp_figure_grown(void *array, int32_t count, size_t size)
 	return more;
 }
 
-/* --- samples -------------------------------------------------------------------------------------------------------- */
+/* --- samples --------------------------------------------------------------------------------------------------------
+ */
 
 enum tp_status tp_samples_add(struct tp_samples *samples, double value)
 {
@@ -81,7 +82,8 @@ enum tp_status tp_samples_read(struct tp_store *store, const struct tp_group *gr
 	return status;
 }
 
-/* --- series, categories, points -------------------------------------------------------------------------------------- */
+/* --- series, categories, points --------------------------------------------------------------------------------------
+ */
 
 int32_t tp_figure_series_named(struct tp_figure *figure, const char *name)
 {
@@ -131,8 +133,8 @@ enum tp_status tp_figure_add_point(struct tp_figure *figure, int32_t number, dou
 	if (!samples)
 		return TP_ERR_NOMEM;
 	series->samples = samples;
-	if (!grow_numbers(&series->x, count) || !grow_numbers(&series->y, count) || !grow_numbers(&series->low, count) ||
-	    !grow_numbers(&series->high, count))
+	if (!grow_numbers(&series->x, count) || !grow_numbers(&series->y, count) ||
+	    !grow_numbers(&series->low, count) || !grow_numbers(&series->high, count))
 		return TP_ERR_NOMEM;
 	series->x[count] = x;
 	series->y[count] = y;
@@ -163,7 +165,8 @@ bool tp_figure_has_point(const struct tp_figure *figure, int32_t number, double 
 	return false;
 }
 
-/* --- units ----------------------------------------------------------------------------------------------------------- */
+/* --- units -----------------------------------------------------------------------------------------------------------
+ */
 
 static double largest(const struct tp_figure *figure)
 {

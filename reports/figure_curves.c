@@ -17,7 +17,8 @@ void tp_figure_group_name(const struct tp_figure_family *family, const struct tp
 		(void)snprintf(name, size, "%s", group->schedule);
 }
 
-/* --- learning curves -------------------------------------------------------------------------------------------------- */
+/* --- learning curves
+ * -------------------------------------------------------------------------------------------------- */
 
 /* What the runs of a group had by the end of each epoch; epoch e is at e - 1. */
 struct curve {
@@ -120,7 +121,8 @@ enum tp_status tp_figure_fill_curves(struct tp_store *store, const struct tp_fig
 	return status;
 }
 
-/* --- links ------------------------------------------------------------------------------------------------------------ */
+/* --- links
+ * ------------------------------------------------------------------------------------------------------------ */
 
 /* A group and the slowest of its links. */
 struct linked {

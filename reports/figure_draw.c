@@ -16,7 +16,8 @@ extern char **environ;
 static const char *const endings[] = {"svg", "png"};
 enum { ENDINGS = 2 };
 
-/* --- the program ---------------------------------------------------------------------------------------------------- */
+/* --- the program ----------------------------------------------------------------------------------------------------
+ */
 
 /* The last line that gnuplot complained with, which is the reason, for the detail. */
 static void read_complaint(FILE *errors, char *reason, size_t size)
@@ -92,7 +93,8 @@ static enum tp_status run_gnuplot(const char *dir, const struct tp_text *text)
 	return status;
 }
 
-/* --- the files -------------------------------------------------------------------------------------------------------- */
+/* --- the files
+ * -------------------------------------------------------------------------------------------------------- */
 
 static bool make_path(const char *dir, const struct tp_figure *figure, int ending, const char *suffix, char *path)
 {

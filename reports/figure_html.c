@@ -9,7 +9,8 @@
 #include "reports/escape.h"
 #include "reports/figure.h"
 
-/* --- the drawing ------------------------------------------------------------------------------------------------------ */
+/* --- the drawing
+ * ------------------------------------------------------------------------------------------------------ */
 
 /* Far above what gnuplot writes of a figure; one that is larger is not ours. */
 #define SVG_MAX_BYTES (4 << 20)
@@ -85,7 +86,8 @@ static void add_drawing(const struct tp_figure *figure, const char *svg, struct 
 	tp_text_add(out, "</svg>\n");
 }
 
-/* --- numbers ---------------------------------------------------------------------------------------------------------- */
+/* --- numbers
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static void add_number(struct tp_text *out, double value)
 {
@@ -131,7 +133,8 @@ static void add_table(const struct tp_figure *figure, struct tp_text *out)
 	tp_text_add(out, "</tbody>\n</table>\n</details>\n");
 }
 
-/* --- the caption ------------------------------------------------------------------------------------------------------ */
+/* --- the caption
+ * ------------------------------------------------------------------------------------------------------ */
 
 /* "1 to 4, 7". */
 static void add_runs(const struct tp_figure *figure, struct tp_text *out)
@@ -156,7 +159,8 @@ static void add_paper_note(const struct tp_figure *figure, struct tp_text *out)
 	}
 	if (reference)
 		tp_text_add(out, " The paper's values were read off its plots by eye and are approximate ranges%s.",
-		            hidden ? ", in the table only: their axis or scale is another (the paper's time points have no unit)"
+		            hidden ? ", in the table only: their axis or scale is another (the paper's time points "
+		                     "have no unit)"
 		                   : "");
 }
 
@@ -168,7 +172,7 @@ static void add_caption(const struct tp_figure *figure, struct tp_text *out)
 	            figure->paper[0] ? ")" : "");
 	tp_escape_html(out, figure->conditions ? figure->conditions : "");
 	tp_text_add(out, ". Time is %s. ",
-	            !figure->modelled   ? "measured"
+	            !figure->modelled  ? "measured"
 	            : figure->measured ? "measured in some runs and modelled by the virtual clock in others"
 	                               : "modelled by the virtual clock");
 	tp_text_add(out, "%s between lowest and highest; samples: %s. Runs ",

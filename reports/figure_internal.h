@@ -4,7 +4,8 @@
 
 #include "reports/figure.h"
 
-/* --- panels: groups that are comparable ---------------------------------------------------------------------------- */
+/* --- panels: groups that are comparable ----------------------------------------------------------------------------
+ */
 
 /* In what two panels of a family must differ for both of them to be drawn. */
 enum {
@@ -34,7 +35,8 @@ void tp_panels_release(struct tp_panels *panels);
 /* Are both of one model, data set and so on, as far as `key` asks? */
 bool tp_panels_same_key(const struct tp_panel *a, const struct tp_panel *b, unsigned key);
 
-/* --- families: figures of one kind --------------------------------------------------------------------------------- */
+/* --- families: figures of one kind ---------------------------------------------------------------------------------
+ */
 
 struct tp_figure_family {
 	const char *id, *paper, *title, *x_label, *y_label;
@@ -48,9 +50,10 @@ struct tp_figure_family {
 	int32_t least_categories; /* of bars; of lines: points of the longest series */
 	enum tp_status (*fill)(struct tp_store *store, const struct tp_figure_family *family,
 	                       const struct tp_panel *panel, struct tp_figure *figure);
-	const char *value;   /* SQL of what is drawn, as `fill` takes it */
-	bool by_time;        /* of curves */
-	/* The paper's readings that belong here: of its figures first to last, of this metric where there are several. */
+	const char *value; /* SQL of what is drawn, as `fill` takes it */
+	bool by_time;      /* of curves */
+	/* The paper's readings that belong here: of its figures first to last, of this metric where there are several.
+	 */
 	enum { TP_READ_NONE, TP_READ_QUALITY, TP_READ_MINUTES, TP_READ_THROUGHPUT, TP_READ_MEMORY } readings;
 	int first_figure, last_figure;
 	const char *metric;
@@ -62,7 +65,8 @@ struct tp_figure_family {
 /* NULL-ended by id. */
 extern const struct tp_figure_family tp_figure_families[];
 
-/* --- samples -------------------------------------------------------------------------------------------------------- */
+/* --- samples --------------------------------------------------------------------------------------------------------
+ */
 
 struct tp_samples {
 	double *values;
@@ -79,10 +83,11 @@ struct sqlite3_stmt;
 enum tp_status tp_figure_prepare(struct tp_store *store, const char *sql, struct sqlite3_stmt **statement);
 enum tp_status tp_figure_query_failed(struct tp_store *store);
 
-/* --- building a figure ---------------------------------------------------------------------------------------------- */
+/* --- building a figure ----------------------------------------------------------------------------------------------
+ */
 
-/* `array` of `count` elements with room for one more, which is zeroed; NULL when memory runs out, and then `array` is as
- * it was. */
+/* `array` of `count` elements with room for one more, which is zeroed; NULL when memory runs out, and then `array` is
+ * as it was. */
 void *tp_figure_grown(void *array, int32_t count, size_t size);
 /* Index of the series of that name, made when there is none; -1: out of memory. The same for a category. */
 int32_t tp_figure_series_named(struct tp_figure *figure, const char *name);
@@ -123,7 +128,8 @@ void tp_figure_group_name(const struct tp_figure_family *family, const struct tp
 /* Is `word` among those of `list`, parted by commas? */
 bool tp_figure_listed(const char *list, const char *word);
 
-/* --- the paper's own readings (figure_paper.c) ---------------------------------------------------------------------- */
+/* --- the paper's own readings (figure_paper.c) ----------------------------------------------------------------------
+ */
 
 /* Add what the paper shows in the same place for the same model, data set and cluster, as ranges. */
 enum tp_status tp_figure_add_paper(const struct tp_figure_family *family, const struct tp_panel *panel,

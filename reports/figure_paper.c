@@ -52,11 +52,16 @@ static const char *take_row(const char *at, bool quality, struct reading *row)
 static const char *table_of(const struct tp_figure_family *family)
 {
 	switch (family->readings) {
-	case TP_READ_QUALITY: return tp_paper_quality;
-	case TP_READ_MINUTES: return tp_paper_epoch_minutes;
-	case TP_READ_THROUGHPUT: return tp_paper_throughput;
-	case TP_READ_MEMORY: return tp_paper_memory_total_gb;
-	default: return "";
+	case TP_READ_QUALITY:
+		return tp_paper_quality;
+	case TP_READ_MINUTES:
+		return tp_paper_epoch_minutes;
+	case TP_READ_THROUGHPUT:
+		return tp_paper_throughput;
+	case TP_READ_MEMORY:
+		return tp_paper_memory_total_gb;
+	default:
+		return "";
 	}
 }
 
@@ -82,7 +87,8 @@ static bool is_of_panel(const struct tp_figure_family *family, const struct tp_p
 	return found;
 }
 
-/* The category that a bar of the paper stands at; -1: there is none of ours. The paper's DeepSpeed flushes: it is 1f1b. */
+/* The category that a bar of the paper stands at; -1: there is none of ours. The paper's DeepSpeed flushes: it is 1f1b.
+ */
 static int32_t category_of(const struct tp_figure_family *family, const struct reading *row,
                            const struct tp_figure *figure)
 {
@@ -118,7 +124,8 @@ static enum tp_status add_reading(const struct tp_figure_family *family, const s
 	                           unit * row->high, 0);
 }
 
-/* --- drawn, or in the table only ---------------------------------------------------------------------------------------- */
+/* --- drawn, or in the table only
+ * ---------------------------------------------------------------------------------------- */
 
 /* How many times larger than ours the paper's values may be, or smaller, to be drawn in the same plot. */
 #define SCALE_MAX 10.0

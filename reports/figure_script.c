@@ -17,7 +17,8 @@ static const int markers[] = {7, 5, 9, 4, 6, 8, 13, 12, 11, 10};
 static const int patterns[] = {4, 5, 1, 6, 7, 2};
 #define CHOOSE(list, number) ((list)[(size_t)(number) % (sizeof(list) / sizeof *(list))])
 
-/* In single quotes gnuplot takes everything as it is but the quote. Names of a database may hold that, too, and lines. */
+/* In single quotes gnuplot takes everything as it is but the quote. Names of a database may hold that, too, and lines.
+ */
 static void add_quoted(struct tp_text *out, const char *name)
 {
 	int characters = 0;
@@ -49,7 +50,8 @@ static int drawn_series(const struct tp_figure *figure)
 	return count;
 }
 
-/* --- data: a block for each series, of x, y, its ends, and for bars the corners ------------------------------------- */
+/* --- data: a block for each series, of x, y, its ends, and for bars the corners -------------------------------------
+ */
 
 static void add_line_data(const struct tp_figure_series *series, struct tp_text *out)
 {
@@ -85,8 +87,8 @@ static void add_stack_data(const struct tp_figure *figure, int32_t number, struc
 		for (int32_t below = 0; below < number; below++)
 			base += figure->series[below].in_table ? 0 : value_at(&figure->series[below], x);
 		double top = base + series->y[p];
-		tp_text_add(out, "%.10g %.10g %.10g %.10g %.10g %.10g %.10g %.10g\n", x, top, top, top, x - 0.4, x + 0.4,
-		            base, top);
+		tp_text_add(out, "%.10g %.10g %.10g %.10g %.10g %.10g %.10g %.10g\n", x, top, top, top, x - 0.4,
+		            x + 0.4, base, top);
 	}
 }
 
@@ -109,7 +111,8 @@ static void add_data(const struct tp_figure *figure, struct tp_text *out)
 	}
 }
 
-/* --- how a series is drawn -------------------------------------------------------------------------------------------- */
+/* --- how a series is drawn
+ * -------------------------------------------------------------------------------------------- */
 
 /* The band between the ends behind, the line before it, with about ten markers. */
 static void plot_line(const struct tp_figure_series *series, int32_t number, struct tp_text *out)
@@ -122,8 +125,10 @@ static void plot_line(const struct tp_figure_series *series, int32_t number, str
 		return;
 	}
 	if (series->count > 1)
-		tp_text_add(out, "$s%d using 1:3:4 with filledcurves fs transparent solid 0.15 noborder fc rgb '%s' "
-		                 "notitle, ", number, colour);
+		tp_text_add(out,
+		            "$s%d using 1:3:4 with filledcurves fs transparent solid 0.15 noborder fc rgb '%s' "
+		            "notitle, ",
+		            number, colour);
 	tp_text_add(out, "$s%d using 1:2 with linespoints dt %d lw 2 pt %d ps 0.7 pointinterval %d lc rgb '%s' title ",
 	            number, CHOOSE(dashes, number), CHOOSE(markers, number), series->count / 10 + 1, colour);
 	add_quoted(out, series->name);
@@ -133,9 +138,12 @@ static void plot_bars(const struct tp_figure *figure, const struct tp_figure_ser
                       struct tp_text *out)
 {
 	const char *colour = series->reference ? "#737373" : CHOOSE(colours, number);
-	tp_text_add(out, "$s%d using 1:2:5:6:7:8 with boxxyerror fs transparent solid 0.3 noborder fc rgb '%s' notitle, ",
+	tp_text_add(out,
+	            "$s%d using 1:2:5:6:7:8 with boxxyerror fs transparent solid 0.3 noborder fc rgb '%s' notitle, ",
 	            number, colour);
-	tp_text_add(out, "$s%d using 1:2:5:6:7:8 with boxxyerror fs transparent pattern %d border lc rgb '%s' fc rgb '%s' title ",
+	tp_text_add(out,
+	            "$s%d using 1:2:5:6:7:8 with boxxyerror fs transparent pattern %d border lc rgb '%s' fc rgb '%s' "
+	            "title ",
 	            number, CHOOSE(patterns, number), colour, colour);
 	add_quoted(out, series->name);
 	if (figure->kind == TP_FIGURE_BARS)
@@ -162,7 +170,8 @@ static void add_plot(const struct tp_figure *figure, struct tp_text *out)
 	tp_text_add(out, "\n");
 }
 
-/* --- axes ------------------------------------------------------------------------------------------------------------- */
+/* --- axes
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static void find_range(const struct tp_figure *figure, double *low, double *high, double *far)
 {
@@ -245,7 +254,8 @@ void tp_figure_write_script(const struct tp_figure *figure, struct tp_text *out)
 	int width, height;
 	bool turned;
 	find_size(figure, &width, &height, &turned);
-	tp_text_add(out, "reset session\nset encoding utf8\nset border 3 lc " GREY "\nset tics nomirror out textcolor " GREY "\n"
+	tp_text_add(out, "reset session\nset encoding utf8\nset border 3 lc " GREY
+	                 "\nset tics nomirror out textcolor " GREY "\n"
 	                 "set grid ytics lc " GREY " lw 0.3\nset offsets 0, 0, graph 0.04, 0\n"
 	                 "set key outside right top vertical Left reverse samplen 3 spacing 1.2 textcolor " GREY "\n");
 	add_label("x", figure->x_label, out);
@@ -257,7 +267,8 @@ void tp_figure_write_script(const struct tp_figure *figure, struct tp_text *out)
 	tp_text_add(out, "set terminal svg size %d,%d dynamic noenhanced font 'sans-serif,13'\n", width, height);
 	tp_text_add(out, "set output '%s.svg.part'\n", figure->id);
 	add_plot(figure, out);
-	tp_text_add(out, "set terminal pngcairo size %d,%d transparent noenhanced font 'sans-serif,10'\n", width, height);
+	tp_text_add(out, "set terminal pngcairo size %d,%d transparent noenhanced font 'sans-serif,10'\n", width,
+	            height);
 	tp_text_add(out, "set output '%s.png.part'\n", figure->id);
 	add_plot(figure, out);
 	tp_text_add(out, "unset output\n");

@@ -31,6 +31,11 @@ static enum tp_status write_figures(const struct page *page, struct tp_text *out
 	return TP_OK;
 }
 
+static enum tp_status write_slots(const struct page *page, struct tp_text *out)
+{
+	return tp_page_write_slots(page->request, out);
+}
+
 static enum tp_status write_timelines(const struct page *page, struct tp_text *out)
 {
 	return tp_page_write_timelines(page->store, page->groups, out);
@@ -51,9 +56,10 @@ static const struct section {
 	bool whole; /* what it writes is a section already, of that id */
 	enum tp_status (*write)(const struct page *page, struct tp_text *out);
 } sections[] = {
-        {"summary", "Summary", false, write_summary},     {"claims", "Claims", true, write_claims},
-        {"figures", "Figures", false, write_figures},     {"timelines", "Timelines", false, write_timelines},
-        {"runs", "Runs and settings", false, write_runs}, {"origin", "Where it ran", false, write_origin},
+        {"summary", "Summary", false, write_summary},       {"claims", "Claims", true, write_claims},
+        {"figures", "Figures", false, write_figures},       {"slots", "Schedules", false, write_slots},
+        {"timelines", "Timelines", false, write_timelines}, {"runs", "Runs and settings", false, write_runs},
+        {"origin", "Where it ran", false, write_origin},
 };
 #define SECTIONS (sizeof sections / sizeof *sections)
 

@@ -13,6 +13,10 @@ struct tp_page_request {
 	const char *folder;     /* where the figures were drawn */
 	const struct tp_claims *claims;
 	const struct tp_figures *figures;
+	/* Schedules laid out in ideal slots, as runs of a store in memory. */
+	struct tp_store *slots;
+	const int64_t *slot_runs;
+	int32_t slot_run_count;
 };
 
 /* Append the page to `out`: the summary on top, then a section for each part of the report, which says what is missing
@@ -25,5 +29,6 @@ enum tp_status tp_page_write_origin(struct tp_store *store, const struct tp_page
 enum tp_status tp_page_write_runs(struct tp_store *store, const struct tp_groups *groups,
                                   const struct tp_page_request *request, struct tp_text *out);
 enum tp_status tp_page_write_timelines(struct tp_store *store, const struct tp_groups *groups, struct tp_text *out);
+enum tp_status tp_page_write_slots(const struct tp_page_request *request, struct tp_text *out);
 
 #endif

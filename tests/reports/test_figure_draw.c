@@ -241,12 +241,9 @@ static void ids_of_a_page_do_not_clash(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(every_figure_is_two_files),
-	        cmocka_unit_test(drawings_are_well_formed),
-	        cmocka_unit_test(pixels_have_their_size),
-	        cmocka_unit_test(without_gnuplot_nothing_is_left),
-	        cmocka_unit_test(a_failed_drawing_leaves_nothing),
-	        cmocka_unit_test(a_name_is_no_command),
+	        cmocka_unit_test(every_figure_is_two_files),       cmocka_unit_test(drawings_are_well_formed),
+	        cmocka_unit_test(pixels_have_their_size),          cmocka_unit_test(without_gnuplot_nothing_is_left),
+	        cmocka_unit_test(a_failed_drawing_leaves_nothing), cmocka_unit_test(a_name_is_no_command),
 	        cmocka_unit_test(ids_of_a_page_do_not_clash),
 	};
 	return cmocka_run_group_tests(tests, fill, finish);

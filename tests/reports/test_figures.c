@@ -52,7 +52,8 @@ static double query(const char *format, ...)
 	return sql_real(path, sql);
 }
 
-#define OF_TIMEPREST "FROM epoch JOIN run USING (run_id) WHERE schedule = 'timeprest' AND config_text LIKE '%%paper-b%%'"
+#define OF_TIMEPREST \
+	"FROM epoch JOIN run USING (run_id) WHERE schedule = 'timeprest' AND config_text LIKE '%%paper-b%%'"
 
 static void curves_are_medians_between_ends(void **state)
 {
@@ -68,14 +69,18 @@ static void curves_are_medians_between_ends(void **state)
 	assert_int_equal(series->count, 2);
 	for (int32_t p = 0; p < 2; p++) {
 		assert_near(series->x[p], p + 1);
-		assert_near(series->low[p], query("SELECT 100 * min(test_top1_share) " OF_TIMEPREST " AND epoch = %d", p + 1));
-		assert_near(series->high[p], query("SELECT 100 * max(test_top1_share) " OF_TIMEPREST " AND epoch = %d", p + 1));
+		assert_near(series->low[p],
+		            query("SELECT 100 * min(test_top1_share) " OF_TIMEPREST " AND epoch = %d", p + 1));
+		assert_near(series->high[p],
+		            query("SELECT 100 * max(test_top1_share) " OF_TIMEPREST " AND epoch = %d", p + 1));
 		assert_near(series->y[p], query("SELECT 100 * test_top1_share " OF_TIMEPREST
-		                                " AND epoch = %d ORDER BY test_top1_share LIMIT 1 OFFSET 1", p + 1));
+		                                " AND epoch = %d ORDER BY test_top1_share LIMIT 1 OFFSET 1",
+		                                p + 1));
 		assert_int_equal(series->samples[p], 3);
 	}
 	series = series_of(figure_of(&figures, "curves-loss-time"), "timeprest");
-	assert_near(series->x[1], query("SELECT sum(window_end_ns - window_start_ns) * 1e-9 FROM epoch WHERE run_id = 3"));
+	assert_near(series->x[1],
+	            query("SELECT sum(window_end_ns - window_start_ns) * 1e-9 FROM epoch WHERE run_id = 3"));
 	assert_near(series->y[1], query("SELECT test_loss FROM epoch WHERE run_id = 3 AND epoch = 2"));
 	tp_figures_release(&figures);
 }
@@ -98,9 +103,10 @@ static void bars_are_queries(void **state)
 	            query("SELECT sum(at_peak_bytes) / 1e3 FROM memory WHERE run_id = 2 AND epoch = 1 AND stage = 0"));
 	figure = figure_of(&figures, "memory-stage");
 	series = series_of(figure, "activations");
-	assert_near(series->y[category_of(figure, "timeprest 0")],
-	            query("SELECT at_peak_bytes / 1e3 FROM memory WHERE run_id = 1 AND epoch = 1 AND stage = 0 AND kind = "
-	                  "'activations'"));
+	assert_near(
+	        series->y[category_of(figure, "timeprest 0")],
+	        query("SELECT at_peak_bytes / 1e3 FROM memory WHERE run_id = 1 AND epoch = 1 AND stage = 0 AND kind = "
+	              "'activations'"));
 	figure = figure_of(&figures, "communication");
 	series = series_of(figure, "measured");
 	assert_near(series->y[category_of(figure, "timeprest")],
@@ -108,7 +114,8 @@ static void bars_are_queries(void **state)
 	figure = figure_of(&figures, "idle-causes");
 	series = series_of(figure, "sender");
 	assert_near(series->y[category_of(figure, "timeprest")],
-	            query("SELECT 100.0 * sum(sender_ns) / sum(window_ns) FROM stage_figures WHERE run_id = 1 AND epoch = 1"));
+	            query("SELECT 100.0 * sum(sender_ns) / sum(window_ns) FROM stage_figures WHERE run_id = 1 AND "
+	                  "epoch = 1"));
 	tp_figures_release(&figures);
 }
 
@@ -207,12 +214,9 @@ static void memory_that_runs_out_is_said(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(curves_are_medians_between_ends),
-	        cmocka_unit_test(bars_are_queries),
-	        cmocka_unit_test(versions_stand_beside_predictions),
-	        cmocka_unit_test(links_are_in_the_order_of_speed),
-	        cmocka_unit_test(the_papers_readings_are_ranges),
-	        cmocka_unit_test(what_has_no_data_says_so),
+	        cmocka_unit_test(curves_are_medians_between_ends),   cmocka_unit_test(bars_are_queries),
+	        cmocka_unit_test(versions_stand_beside_predictions), cmocka_unit_test(links_are_in_the_order_of_speed),
+	        cmocka_unit_test(the_papers_readings_are_ranges),    cmocka_unit_test(what_has_no_data_says_so),
 	        cmocka_unit_test(memory_that_runs_out_is_said),
 	};
 	return cmocka_run_group_tests(tests, fill, finish);
