@@ -51,9 +51,9 @@ static enum tp_status take_config(const struct tp_group *group, struct tp_run_co
 
 static bool same_pipeline(const struct tp_run_config *a, const struct tp_run_config *b)
 {
-	return strcmp(a->schedule, b->schedule) == 0 && a->stages == b->stages && a->micro_batches == b->micro_batches &&
-	       a->backward_version == b->backward_version && a->sequence == b->sequence &&
-	       a->max_staleness == b->max_staleness && a->in_flight == b->in_flight;
+	return strcmp(a->schedule, b->schedule) == 0 && a->stages == b->stages &&
+	       a->micro_batches == b->micro_batches && a->backward_version == b->backward_version &&
+	       a->sequence == b->sequence && a->max_staleness == b->max_staleness && a->in_flight == b->in_flight;
 }
 
 static enum tp_status fill(struct tp_report_slots *slots, const struct tp_groups *groups)

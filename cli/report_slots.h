@@ -13,8 +13,8 @@ struct tp_report_slots {
 	int32_t count;
 };
 
-/* The paper's example (Fig. 2: W = 3, N = 2) under timeprest and pipedream, then each pipeline of the groups that is not
- * there yet, while there is room. Release also after a failure. */
+/* The paper's example (Fig. 2: W = 3, N = 2) under timeprest and pipedream, then each pipeline of the groups that is
+ * not there yet, while there is room. Release also after a failure. */
 enum tp_status tp_report_slots_init(struct tp_report_slots *slots, const struct tp_groups *groups);
 void tp_report_slots_release(struct tp_report_slots *slots);
 
