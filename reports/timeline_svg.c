@@ -23,7 +23,7 @@ enum {
 	LEGEND_ITEM = 190,
 	SLOT = 36,
 	WIDEST = 1200,
-	NARROWEST = 560,
+	NARROWEST = 720,
 	CHARACTER = 7,
 };
 /* A shape that would be narrower is drawn so, lest it vanish. */
