@@ -313,6 +313,54 @@ static void write_html_head(const struct tp_summary *summary, enum tp_summary_bl
 	tp_text_add(out, "</tr></thead>\n");
 }
 
+/* Rows that differ in nothing but the schedule and how it cuts a mini-batch stand together. */
+static bool same_set(const struct tp_summary_row *a, const struct tp_summary_row *b)
+{
+	return strcmp(a->model, b->model) == 0 && strcmp(a->dataset, b->dataset) == 0 &&
+	       strcmp(a->device, b->device) == 0 && strcmp(a->order, b->order) == 0 &&
+	       strcmp(a->clock, b->clock) == 0 && strcmp(a->cluster, b->cluster) == 0 &&
+	       strcmp(a->link, b->link) == 0 && strcmp(a->costs, b->costs) == 0 && strcmp(a->others, b->others) == 0 &&
+	       a->batch_samples == b->batch_samples;
+}
+
+static void add_named(const char *before, const char *text, struct tp_text *out)
+{
+	if (!text[0])
+		return;
+	tp_text_add(out, "%s", before);
+	tp_escape_html(out, text);
+}
+
+/* What the rows that follow have in common, where not all rows of the table have it. */
+static void write_html_set(const struct tp_summary *summary, enum tp_summary_block block, int32_t row,
+                           struct tp_text *out)
+{
+	const struct tp_summary_row *of = &summary->rows[row];
+	int columns = 0;
+	for (const struct tp_summary_column *column = tp_summary_columns; column->name; column++)
+		columns += tp_summary_shows(summary, column, block);
+	tp_text_add(out, "<tr class=\"set\"><th scope=\"rowgroup\" colspan=\"%d\">", columns);
+	tp_escape_html(out, of->model);
+	add_named(" on ", of->dataset, out);
+	tp_text_add(out, ", M = %.0f", of->batch_samples);
+	add_named(", cluster ", of->cluster, out);
+	add_named(", link ", of->link, out);
+	add_named(", order ", of->order, out);
+	tp_text_add(out, strcmp(of->clock, "virtual") == 0 ? ", time modelled" : ", time measured");
+	add_named(", costs ", of->costs, out);
+	add_named(", ", of->others, out);
+	tp_text_add(out, "</th></tr>\n");
+}
+
+static bool has_sets(const struct tp_summary *summary)
+{
+	for (int32_t r = 1; r < summary->row_count; r++) {
+		if (!same_set(&summary->rows[r - 1], &summary->rows[r]))
+			return true;
+	}
+	return false;
+}
+
 static void write_html_row(const struct tp_summary *summary, enum tp_summary_block block, int32_t row,
                            struct tp_text *out)
 {
@@ -335,6 +383,7 @@ static void write_html_row(const struct tp_summary *summary, enum tp_summary_blo
 
 void tp_summary_write_html(const struct tp_summary *summary, struct tp_text *out)
 {
+	bool sets = has_sets(summary);
 	for (int block = TP_SUMMARY_KEY; block < TP_SUMMARY_BLOCKS; block++) {
 		enum tp_summary_block which = (enum tp_summary_block)block;
 		if (!tp_summary_has(summary, which))
@@ -342,8 +391,12 @@ void tp_summary_write_html(const struct tp_summary *summary, struct tp_text *out
 		tp_text_add(out, "<div class=\"wide\"><table>\n<caption>%s</caption>\n", tp_summary_block_title(which));
 		write_html_head(summary, which, out);
 		tp_text_add(out, "<tbody>\n");
-		for (int32_t r = 0; r < summary->row_count; r++)
+		for (int32_t r = 0; r < summary->row_count; r++) {
+			bool begins = r == 0 || !same_set(&summary->rows[r - 1], &summary->rows[r]);
+			if (sets && begins)
+				write_html_set(summary, which, r, out);
 			write_html_row(summary, which, r, out);
+		}
 		tp_text_add(out, "</tbody></table></div>\n");
 	}
 	if (summary->row_count == 0) {
