@@ -7,30 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
-#include <sqlite3.h>
 
 #include "engine/base/text.h"
 #include "reports/escape.h"
 #include "reports/summary_columns.h"
 #include "tests/cli/harness.h"
-
-#define SMALL                                                                                                     \
-	" --device reference --model mlp --hidden 8 --stages 3 --micro-batches 2 --batch 4 --synthetic-train 48 " \
-	"--synthetic-test 20 --epochs 3"
-#define VIRTUAL " --clock virtual --costs uniform:1ms,2ms --link 1mbit,50us --target-loss 4.62 --repeats 1"
-
-static sqlite3 *database;
-
-static void execute(const char *sql)
-{
-	char *why = NULL;
-	if (sqlite3_exec(database, sql, NULL, NULL, &why) != SQLITE_OK)
-		fail_msg("%s: %s", sql, why);
-}
+#include "tests/cli/report_fixture.h"
 
 /* --- what is expected ------------------------------------------------------------------------------------------------
  */
@@ -253,38 +237,12 @@ static void expected_cell(const struct tp_summary_column *column, const struct r
 	(void)sqlite3_finalize(statement);
 }
 
-/* --- data ------------------------------------------------------------------------------------------------------------
- */
-
-static void run_done(const char *arguments)
+static int fill_and_find(void **state)
 {
-	struct cli_result result = cli_run(arguments);
-	cli_expect_exit(&result, arguments, 0);
-	cli_release(&result);
-}
-
-/* Three schedules of 6 epochs under the virtual clock, from two seeds, and two under the real one; a failed run.
- * Modelled times, all the same, are made to differ. */
-static int fill(void **state)
-{
-	(void)state;
-	run_done("--compare gpipe,pipedream,timeprest" SMALL VIRTUAL);
-	run_done("--compare gpipe,pipedream,timeprest" SMALL VIRTUAL " --seed 2");
-	run_done("--compare timeprest,gpipe" SMALL " --repeats 2 --lr 0.02");
-	run_done("run gpipe" SMALL " --clock virtual --costs uniform:1ms,2ms --link 1mbit,50us --seed 3");
-	assert_int_equal(sqlite3_open("tpbench.db", &database), SQLITE_OK);
-	execute("UPDATE run_end SET ending = 'failed', reason = '<i>why</i>' WHERE run_id = (SELECT max(run_id) FROM "
-	        "run)");
-	execute("UPDATE epoch SET window_end_ns = window_end_ns + 70001 * epoch + 900017 * (run_id % 5)");
+	if (fill(state) != 0)
+		return -1;
 	find_rows();
 	assert_int_equal(row_count, 5);
-	return 0;
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	(void)sqlite3_close(database);
 	return 0;
 }
 
@@ -333,23 +291,6 @@ static void json_has_what_queries_give(void **state)
 		}
 	}
 	json_decref(root);
-}
-
-/* One cell of CSV; `*at` goes behind it and its comma or line end. */
-static void take_csv(const char **at, char *cell, size_t size)
-{
-	size_t used = 0;
-	const char *c = *at;
-	bool quoted = *c == '"';
-	c += quoted;
-	while (*c && (quoted || !strchr(",\r", *c))) {
-		if (quoted && *c == '"' && *++c != '"')
-			break;
-		assert_true(used + 1 < size);
-		cell[used++] = *c++;
-	}
-	cell[used] = '\0';
-	*at = c + (*c == ',' ? 1 : *c == '\r' ? 2 : 0);
 }
 
 static void csv_has_what_queries_give(void **state)
@@ -517,196 +458,6 @@ static void text_has_what_queries_give(void **state)
 	cli_release(&result);
 }
 
-/* --- folders ---------------------------------------------------------------------------------------------------------
- */
-
-static char *read_file(const char *path)
-{
-	FILE *file = fopen(path, "rb");
-	if (!file)
-		fail_msg("%s is not there", path);
-	struct tp_text text = {0};
-	for (int c; (c = fgetc(file)) != EOF;)
-		tp_text_add(&text, "%c", c);
-	(void)fclose(file);
-	char *copy = strdup(tp_text_get(&text));
-	tp_text_release(&text);
-	return copy;
-}
-
-static bool is_installed(const char *tool)
-{
-	char command[64];
-	(void)snprintf(command, sizeof command, "command -v %s >/dev/null 2>&1", tool);
-	bool installed = system(command) == 0;
-	if (!installed)
-		print_message("SKIPPED: no %s\n", tool);
-	return installed;
-}
-
-/* A page is valid, loads nothing, and ends; its tables compile. */
-static void expect_folder(const char *folder)
-{
-	static const char *const names[] = {"summary.md", "summary.csv", "summary.json", "summary.tex"};
-	char command[256];
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		(void)snprintf(command, sizeof command, "%s/%s", folder, names[i]);
-		free(read_file(command));
-	}
-	(void)snprintf(command, sizeof command, "%s/index.html", folder);
-	char *page = read_file(command);
-	static const char *const outside[] = {"src=", "@import", "url(\"", "url(//"};
-	for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
-		if (strstr(page, outside[i]))
-			fail_msg("the page has '%s'", outside[i]);
-	}
-	static const char namespaces[] = "http://www.w3.org/"; /* names, which nothing is fetched from */
-	for (const char *at = page; (at = strstr(at, "http")) != NULL; at++) {
-		if (strncmp(at, namespaces, sizeof namespaces - 1) != 0)
-			fail_msg("the page has '%.60s'", at);
-	}
-	cli_expect_part(page, "</html>");
-	free(page);
-	(void)snprintf(command, sizeof command, "tidy -q -e %s/index.html >tidy.txt 2>&1", folder);
-	if (is_installed("tidy") && system(command) != 0)
-		fail_msg("tidy: %s", read_file("tidy.txt"));
-	(void)snprintf(command, sizeof command,
-	               "cd %s && pdflatex -halt-on-error -interaction=batchmode summary.tex >../latex.txt 2>&1",
-	               folder);
-	if (is_installed("pdflatex") && system("kpsewhich booktabs.sty >/dev/null 2>&1") == 0 && system(command) != 0)
-		fail_msg("pdflatex: %s", read_file("latex.txt"));
-}
-
-static void a_folder_is_complete(void **state)
-{
-	(void)state;
-	struct cli_result result = cli_run("report --out page/");
-	cli_expect_exit(&result, "report --out page/", 0);
-	assert_string_equal(result.out, "page/index.html\n");
-	cli_release(&result);
-	expect_folder("page");
-	char *page = read_file("page/index.html");
-	cli_expect_part(page, "&lt;i&gt;why&lt;/i&gt;"); /* why a run is left out */
-	free(page);
-	cli_write_file("page/other.txt", "mine", 4); /* stays; the rest is replaced */
-	run_done("report --out page --baseline timeprest");
-	assert_int_equal(access("page/other.txt", F_OK), 0);
-	result = cli_run("report --format html --baseline timeprest");
-	cli_expect_part(result.out, "samples/s against timeprest");
-	cli_release(&result);
-	assert_int_equal(system("ls -d page.* 2>/dev/null | grep -q ."), 256); /* nothing is left beside it */
-}
-
-static void what_cannot_be_written_leaves_nothing(void **state)
-{
-	(void)state;
-	struct cli_result result = cli_run_limited("report --out full", 4000);
-	cli_expect_exit(&result, "report --out full", 1);
-	cli_release(&result);
-	assert_int_not_equal(access("full", F_OK), 0);
-	assert_int_equal(system("ls -d full.* 2>/dev/null | grep -q ."), 256);
-	cli_expect_refusal("report --out page --format csv", "--format", NULL);
-	cli_expect_refusal("report --baseline nobody", "nobody", NULL);
-	cli_expect_refusal("report --comparison nothing", "nothing", NULL);
-	cli_expect_refusal("report --db missing.db", "missing.db", NULL);
-}
-
-/* --- databases that are not as hoped ---------------------------------------------------------------------------------
- */
-
-static void hostile_text_breaks_nothing(void **state)
-{
-	(void)state;
-	static const char hostile[] = "x';\"</td></table><script>alert(1)</script>\\input{/etc/"
-	                              "passwd}&%$#_{}~^|`\n=1+1,\x1b[2J\xff\xe6\xbc\xa2";
-	assert_int_equal(system("cp tpbench.db hostile.db"), 0);
-	sqlite3 *kept = database;
-	assert_int_equal(sqlite3_open("hostile.db", &database), SQLITE_OK);
-	static const char *const places[] = {
-	        "UPDATE run SET name = ?1, note = ?1, model = ?1, dataset = ?1, comparison = ?1",
-	        "UPDATE run SET schedule = ?1 || schedule WHERE schedule <> 'gpipe'",
-	        "UPDATE environment SET value = ?1 WHERE name = 'cpu_model'",
-	        "UPDATE run_end SET reason = ?1 WHERE ending = 'failed'",
-	};
-	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-		sqlite3_stmt *statement;
-		assert_int_equal(sqlite3_prepare_v2(database, places[i], -1, &statement, NULL), SQLITE_OK);
-		(void)sqlite3_bind_text(statement, 1, hostile, -1, SQLITE_STATIC);
-		assert_int_equal(sqlite3_step(statement), SQLITE_DONE);
-		(void)sqlite3_finalize(statement);
-	}
-	execute("UPDATE run SET config_text = replace(config_text, 'link=1mbit', 'link=</pre><script>1mbit')");
-	(void)sqlite3_close(database);
-	database = kept;
-	run_done("report --db hostile.db --out hostile");
-	expect_folder("hostile");
-	char *page = read_file("hostile/index.html");
-	assert_null(strstr(page, "<script>alert"));
-	assert_null(strstr(page, "<script>1mbit"));
-	free(page);
-	char *csv = read_file("hostile/summary.csv");
-	const char *at = csv;
-	char cell[4096];
-	for (size_t i = 0; i < EXPECTATIONS * (size_t)(row_count + 1); i++)
-		take_csv(&at, cell, sizeof cell);
-	assert_int_equal(*at, '\0');
-	free(csv);
-	struct cli_result result = cli_run("report --db hostile.db");
-	assert_null(strchr(result.out, '\033'));
-	cli_release(&result);
-	json_decref(cli_run_json("report --db hostile.db --format json"));
-}
-
-/* No run at all; one that failed before its first epoch. */
-static void empty_and_partial_databases_say_so(void **state)
-{
-	(void)state;
-	static const char *const formats[] = {"text", "markdown", "csv", "json", "latex", "html"};
-	char arguments[128];
-	assert_int_equal(system("cp tpbench.db empty.db && cp tpbench.db partial.db"), 0);
-	sqlite3 *kept = database;
-	assert_int_equal(sqlite3_open("partial.db", &database), SQLITE_OK);
-	execute("PRAGMA foreign_keys = OFF; DELETE FROM epoch; DELETE FROM epoch_figures; DELETE FROM run WHERE run_id "
-	        "> 2; "
-	        "UPDATE run_end SET ending = 'failed', reason = 'no memory'");
-	(void)sqlite3_close(database);
-	assert_int_equal(sqlite3_open("empty.db", &database), SQLITE_OK);
-	execute("PRAGMA foreign_keys = OFF; DELETE FROM run; DELETE FROM epoch; DELETE FROM environment");
-	(void)sqlite3_close(database);
-	database = kept;
-	for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
-		(void)snprintf(arguments, sizeof arguments, "report --db empty.db --format %s", formats[i]);
-		run_done(arguments);
-		(void)snprintf(arguments, sizeof arguments, "report --db partial.db --format %s", formats[i]);
-		run_done(arguments);
-	}
-	run_done("report --db empty.db --out empty");
-	expect_folder("empty");
-	char *page = read_file("empty/index.html");
-	cli_expect_part(page, "The database has no run.");
-	free(page);
-	run_done("report --db partial.db --out partial");
-	expect_folder("partial");
-	page = read_file("partial/index.html");
-	cli_expect_part(page, "No run can be used");
-	cli_expect_part(page, "no memory");
-	free(page);
-}
-
-/* What a comparison says last. */
-static void a_comparison_ends_with_the_summary(void **state)
-{
-	(void)state;
-	static const char arguments[] = "--compare pipedream,gpipe" SMALL VIRTUAL " --db last.db";
-	struct cli_result result = cli_run(arguments);
-	cli_expect_exit(&result, arguments, 0);
-	const char *summary = strstr(result.out, "\nsummary ");
-	assert_non_null(summary);
-	assert_null(strstr(summary, "\n\n"));
-	cli_expect_part(summary, "against pipedream"); /* the first listed */
-	cli_release(&result);
-}
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -714,16 +465,11 @@ int main(int argc, char **argv)
 	        cmocka_unit_test(csv_has_what_queries_give),
 	        cmocka_unit_test(tables_have_what_queries_give),
 	        cmocka_unit_test(text_has_what_queries_give),
-	        cmocka_unit_test(a_folder_is_complete),
-	        cmocka_unit_test(what_cannot_be_written_leaves_nothing),
-	        cmocka_unit_test(hostile_text_breaks_nothing),
-	        cmocka_unit_test(empty_and_partial_databases_say_so),
-	        cmocka_unit_test(a_comparison_ends_with_the_summary),
 	};
 	if (argc != 2)
 		return 1;
 	cli_enter_folder(argv[1]);
-	int failed = cmocka_run_group_tests(tests, fill, finish);
+	int failed = cmocka_run_group_tests(tests, fill_and_find, finish);
 	cli_leave_folder();
 	return failed;
 }
