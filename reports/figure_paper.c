@@ -28,7 +28,7 @@ static const char *take_field(const char *at, char *field, size_t size)
 static const char *take_row(const char *at, bool quality, struct reading *row)
 {
 	char workers[8], value[24], low[24], high[24];
-	*row = (struct reading){.axis_value = NAN};
+	*row = (struct reading){.axis_value = (double)NAN};
 	at = take_field(at, row->figure, sizeof row->figure);
 	at = take_field(at, row->cluster, sizeof row->cluster);
 	at = take_field(at, workers, sizeof workers);

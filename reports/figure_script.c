@@ -175,8 +175,8 @@ static void add_plot(const struct tp_figure *figure, struct tp_text *out)
 
 static void find_range(const struct tp_figure *figure, double *low, double *high, double *far)
 {
-	*low = INFINITY;
-	*high = *far = -INFINITY;
+	*low = (double)INFINITY;
+	*high = *far = -(double)INFINITY;
 	for (int32_t i = 0; i < figure->series_count; i++) {
 		const struct tp_figure_series *series = &figure->series[i];
 		for (int32_t p = 0; p < series->count && !series->in_table; p++) {

@@ -42,7 +42,7 @@ static void assert_near(double found, double expected)
 	assert_true(found >= expected - 1e-9 * (1 + expected) && found <= expected + 1e-9 * (1 + expected));
 }
 
-static double query(const char *format, ...)
+TP_PRINTF(1, 2) static double query(const char *format, ...)
 {
 	char sql[1024];
 	va_list arguments;
