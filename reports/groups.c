@@ -120,6 +120,15 @@ static void add_settings(const char *config_text, struct tp_text *settings)
 	}
 }
 
+/* Where data are read from files, how many samples they hold stands for which they are: a part of a data set is not the
+ * whole of it, wherever either lies. `samples` is 0 where that is not known. */
+static void add_data(const char *config_text, int64_t samples, struct tp_text *settings)
+{
+	struct line line;
+	if (samples > 0 && find_line(config_text, "data-dir", &line) && line.value_length > 0)
+		tp_text_add(settings, "train-samples=%" PRId64 "\n", samples);
+}
+
 /* --- reading --------------------------------------------------------------------------------------------------------
  */
 
@@ -138,15 +147,17 @@ enum {
 	CONFIG,
 	SEED,
 	USABLE,
-	EPOCHS
+	EPOCHS,
+	SAMPLES
 };
 
 static const char runs_sql[] =
         "SELECT run_id, repeat_number, schedule, model, dataset, device, operation_order, clock, stage_count, "
         "micro_batch_count, batch_samples, config_text, (SELECT value FROM run_parameter AS p WHERE p.run_id = "
         "run.run_id AND p.name = 'seed'), state = 'done' AND coalesce(valid, 1) = 1, (SELECT count(*) FROM epoch AS e "
-        "WHERE e.run_id = run.run_id) FROM run JOIN run_state USING (run_id) WHERE ?1 IS NULL OR comparison = ?1 ORDER "
-        "BY run_id";
+        "WHERE e.run_id = run.run_id), mini_batches_per_epoch_count * batch_samples + dropped_per_epoch_samples FROM "
+        "run "
+        "JOIN run_state USING (run_id) WHERE ?1 IS NULL OR comparison = ?1 ORDER BY run_id";
 
 static const char *text_of(sqlite3_stmt *row, int column)
 {
@@ -213,6 +224,7 @@ static enum tp_status take_run(sqlite3_stmt *row, struct tp_groups *groups)
 {
 	struct tp_text settings = {0};
 	add_settings(text_of(row, CONFIG), &settings);
+	add_data(text_of(row, CONFIG), sqlite3_column_int64(row, SAMPLES), &settings);
 	enum tp_status status = settings.failed ? TP_ERR_NOMEM : TP_OK;
 	struct tp_group *group = NULL;
 	for (int32_t i = 0; i < groups->count && !group && status == TP_OK; i++) {

@@ -1,5 +1,6 @@
 /* Runs of one experiment: the same settings but for the seed, what is recorded of it, and where its data lie. Repeats
- * and seeds are samples of a group; groups that differ in one setting can be compared. */
+ * and seeds are samples of a group; groups that differ in one setting can be compared. Data from files are told by how
+ * many samples they hold. */
 #ifndef TP_REPORTS_GROUPS_H
 #define TP_REPORTS_GROUPS_H
 

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,12 +41,38 @@ static int fill(void **state)
 	store = open_store(in_folder("groups.db"));
 	add_run("gpipe", "link=1gbit\nprofile=ops\nschedule=gpipe\nseed=1\nstages=2\n", "1", "one", true, true);
 	add_run("timeprest", "link=1gbit\nprofile=ops\nschedule=timeprest\nseed=1\nstages=2\n", "1", "one", true, true);
-	add_run("gpipe", "data-dir=elsewhere\nlink=1gbit\nprofile=kernels\nschedule=gpipe\nseed=7\nstages=2\n", "7",
-	        "one", true, true);
+	add_run("gpipe", "link=1gbit\nprofile=kernels\nschedule=gpipe\nseed=7\nstages=2\n", "7", "one", true, true);
 	add_run("gpipe", "link=1gbit\nprofile=ops\nschedule=gpipe\nseed=3\nstages=2\n", "3", "one", false, true);
 	add_run("gpipe", "link=1gbit\nprofile=ops\nschedule=gpipe\nseed=4\nstages=2\n", "4", "one", true, false);
 	add_run("timeprest", "link=\ncluster=paper-a\nschedule=timeprest\nseed=1\nstages=3\n", "1", "two", true, true);
 	return 0;
+}
+
+/* A part of a data set is not the whole of it, wherever either lies. */
+static void data_are_told_by_their_samples(void **state)
+{
+	(void)state;
+	struct tp_store *data = open_store(in_folder("data.db"));
+	static const char *const folders[] = {"here", "there", "there"};
+	struct tp_groups groups;
+	for (int i = 0; i < 3; i++) {
+		char config[64];
+		struct tp_store_run run = sample_run;
+		struct tp_store_epoch epoch = sample_epoch(1);
+		int64_t run_id;
+		(void)snprintf(config, sizeof config, "data-dir=%s\nschedule=gpipe\n", folders[i]);
+		run.config_text = config;
+		run.dropped_samples_per_epoch = i == 2 ? 1000 : 5;
+		assert_ok(tp_store_begin_run(data, &run, &run_id));
+		assert_ok(tp_store_add_epoch(data, run_id, &epoch));
+		assert_ok(tp_store_end_run(data, run_id, TP_STORE_DONE, "", NULL, 0));
+	}
+	assert_ok(tp_groups_read(data, NULL, &groups));
+	assert_int_equal(groups.count, 2);
+	assert_int_equal(groups.groups[0].run_count, 2);
+	assert_string_equal(groups.groups[1].settings, "schedule=gpipe\ntrain-samples=1096\n");
+	tp_groups_release(&groups);
+	tp_store_close(data);
 }
 
 static int finish(void **state)
@@ -115,6 +142,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(samples_come_together),
 	        cmocka_unit_test(differences_are_named),
+	        cmocka_unit_test(data_are_told_by_their_samples),
 	};
 	return cmocka_run_group_tests(tests, fill, finish);
 }
