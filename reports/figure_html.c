@@ -197,8 +197,28 @@ static void add_missing(const struct tp_figure *figure, struct tp_text *out)
 	tp_text_add(out, "</code></pre>\n");
 }
 
+/* A page of many comparisons stays below 5 MB: drawings are in it until they take so much, the others stay files. */
+#define DRAWINGS_BYTES ((size_t)2 << 20)
+
+static void add_picture(const struct tp_figure *figure, const char *dir, size_t *room, struct tp_text *out)
+{
+	char *svg = read_drawing(dir, figure->id);
+	size_t before = out->length;
+	if (svg && strlen(svg) <= *room)
+		add_drawing(figure, svg, out);
+	else if (svg)
+		tp_text_add(out, "<p>Drawn in %s.svg beside this page, which would grow too large with it.</p>\n",
+		            figure->id);
+	else
+		tp_text_add(out, "<p>Not drawn; its numbers are below.</p>\n");
+	size_t taken = out->length - before;
+	*room -= taken < *room ? taken : *room;
+	tp_free(svg);
+}
+
 void tp_figures_write_html(const struct tp_figures *figures, const char *dir, struct tp_text *out)
 {
+	size_t room = DRAWINGS_BYTES;
 	for (int32_t i = 0; i < figures->count; i++) {
 		const struct tp_figure *figure = &figures->figures[i];
 		tp_text_add(out, "<figure class=\"%s\" id=\"figure-%s\">\n", figure->missing ? "missing" : "chart",
@@ -206,12 +226,7 @@ void tp_figures_write_html(const struct tp_figures *figures, const char *dir, st
 		if (figure->missing) {
 			add_missing(figure, out);
 		} else {
-			char *svg = read_drawing(dir, figure->id);
-			if (svg)
-				add_drawing(figure, svg, out);
-			else
-				tp_text_add(out, "<p>Not drawn; its numbers are below.</p>\n");
-			tp_free(svg);
+			add_picture(figure, dir, &room, out);
 			add_caption(figure, out);
 			add_table(figure, out);
 		}

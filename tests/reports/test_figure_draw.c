@@ -238,12 +238,43 @@ static void ids_of_a_page_do_not_clash(void **state)
 	tp_figures_release(&figures);
 }
 
+/* A drawing that the page has no room for stays a file, whole; the next one that fits is there. */
+static void large_drawings_stay_files(void **state)
+{
+	(void)state;
+	struct tp_figures figures;
+	struct tp_text page = {0};
+	char path[8192];
+	if (!has_command("gnuplot"))
+		skip();
+	read_figures(store, &figures);
+	assert_ok(tp_figures_draw(&figures, folder));
+	(void)snprintf(path, sizeof path, "%s/curves-top1-time.svg", folder);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	assert_true(fputs("<svg><!--", file) >= 0);
+	for (int i = 0; i < 5 << 20; i++)
+		(void)fputc('x', file);
+	assert_true(fputs("--></svg>", file) >= 0 && fclose(file) == 0);
+	tp_figures_write_html(&figures, folder, &page);
+	assert_true(page.length < 3 << 20);
+	assert_non_null(strstr(tp_text_get(&page), "Drawn in curves-top1-time.svg beside this page"));
+	assert_null(strstr(tp_text_get(&page), "xxxx"));
+	assert_non_null(strstr(tp_text_get(&page), " id='curves-loss-time-gpDot'"));
+	tp_text_release(&page);
+	tp_figures_release(&figures);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(every_figure_is_two_files),       cmocka_unit_test(drawings_are_well_formed),
-	        cmocka_unit_test(pixels_have_their_size),          cmocka_unit_test(without_gnuplot_nothing_is_left),
-	        cmocka_unit_test(a_failed_drawing_leaves_nothing), cmocka_unit_test(a_name_is_no_command),
+	        cmocka_unit_test(large_drawings_stay_files),
+	        cmocka_unit_test(every_figure_is_two_files),
+	        cmocka_unit_test(drawings_are_well_formed),
+	        cmocka_unit_test(pixels_have_their_size),
+	        cmocka_unit_test(without_gnuplot_nothing_is_left),
+	        cmocka_unit_test(a_failed_drawing_leaves_nothing),
+	        cmocka_unit_test(a_name_is_no_command),
 	        cmocka_unit_test(ids_of_a_page_do_not_clash),
 	};
 	return cmocka_run_group_tests(tests, fill, finish);
