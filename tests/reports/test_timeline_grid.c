@@ -35,8 +35,7 @@ static void draw(const struct known_grid *known, struct tp_text *svg)
 	tp_store_close(store);
 }
 
-/* The last mark of the axis but for those behind it: the epoch's slots are found from the shapes, which are one wide.
- */
+/* One operation is one slot, so the first shape says how wide a slot is. */
 static double slot_of(const struct drawing *drawing)
 {
 	for (int i = 0; i < drawing->count; i++) {
