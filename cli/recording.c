@@ -54,7 +54,7 @@ static enum tp_status collect_environment(const struct tp_run_config *config, st
 {
 	const struct tp_device_ops *device;
 	struct tp_text probed = {0};
-	TP_TRY(tp_device_find(config->device, &device));
+	TP_TRY(tp_device_find(config->device, config->math, &device));
 	(void)device->probe(&probed);
 	const struct tp_store_pair extra[] = {
 	        {"device", tp_text_get(&probed)},

@@ -167,7 +167,7 @@ enum tp_status tp_training_init(struct tp_training *training, const struct tp_op
 		spare_those_without(training, axis);
 	for (int32_t i = 0; i < training->count; i++)
 		TP_TRY(tp_run_config_check(&training->contestants[i].config));
-	TP_TRY(tp_device_find(options->config.device, &device));
+	TP_TRY(tp_device_find(options->config.device, options->config.math, &device));
 	if (options->config.save_weights[0])
 		TP_TRY(check_place("--save-weights", options->config.save_weights));
 	training->run_ids =

@@ -60,10 +60,10 @@ static enum tp_status kernel_new(struct tp_device *device, const struct tp_kerne
 	return status == TP_OK ? status : tp_fail_in(status, "layer %s", spec->layer->name);
 }
 
-static void upload(struct tp_device *device, const float *from, void *to, int64_t count)
+static void upload(struct tp_device *device, const float *from, void *to, struct tp_shape shape, int32_t samples)
 {
 	(void)device;
-	memcpy(to, from, sizeof *from * (size_t)count);
+	memcpy(to, from, sizeof *from * (size_t)(samples * tp_shape_elements(shape)));
 }
 
 static void sgd(struct tp_device *device, const struct tp_sgd *step, const void *from, void *to, void *gradient,

@@ -45,19 +45,53 @@ static enum tp_status check_usable(const struct tp_device_ops *ops)
 	return status;
 }
 
-enum tp_status tp_device_find(const char *name, const struct tp_device_ops **ops)
+/* The table that does `math`, of the plugin where the device has one. */
+static enum tp_status resolve(const struct tp_device_ops *device, enum tp_math math, const struct tp_device_ops **ops)
+{
+	const unsigned maths = device->maths ? device->maths : 1U << TP_MATH_FP32;
+	if (!(maths & 1U << math))
+		return tp_fail(TP_ERR_UNSUPPORTED, "device %s cannot compute with --math %s", device->name,
+		               tp_math_names[math]);
+	TP_TRY(check_usable(device));
+	*ops = device->resolve ? device->resolve(math) : device;
+	return tp_device_check(*ops);
+}
+
+enum tp_status tp_device_find(const char *name, enum tp_math math, const struct tp_device_ops **ops)
 {
 	const char *names[sizeof tp_devices / sizeof tp_devices[0]];
 	size_t count = 0;
 	for (const struct tp_device_ops *const *device = tp_devices; *device; device++) {
-		if (strcmp((*device)->name, name) == 0) {
-			TP_TRY(tp_device_check(*device));
-			TP_TRY(check_usable(*device));
-			*ops = *device;
-			return TP_OK;
-		}
+		if (strcmp((*device)->name, name) == 0)
+			return resolve(*device, math, ops);
 		names[count++] = (*device)->name;
 	}
 	names[count] = NULL;
 	return tp_fail_unknown("device", name, names);
+}
+
+struct tp_tensor_desc tp_device_input(const struct tp_device_ops *ops, struct tp_shape shape)
+{
+	struct tp_tensor_desc desc = tp_tensor_plain(shape, ops->element_bytes);
+	desc.layout = ops->input_layout;
+	return desc;
+}
+
+static enum tp_status reserve_on(void *context, size_t bytes, void **memory)
+{
+	struct tp_device *device = context;
+	return device->ops->memory->reserve(device, bytes, memory);
+}
+
+static void release_on(void *context, void *memory)
+{
+	struct tp_device *device = context;
+	device->ops->memory->release(device, memory);
+}
+
+struct tp_memory_source tp_device_memory(struct tp_device *device)
+{
+	if (!device->ops->memory)
+		return (struct tp_memory_source){0};
+	return (struct tp_memory_source){reserve_on, release_on, device};
 }

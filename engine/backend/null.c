@@ -76,9 +76,9 @@ static void close_device(struct tp_device *device)
 	tp_free(device);
 }
 
-static void upload(struct tp_device *device, const float *from, void *to, int64_t count)
+static void upload(struct tp_device *device, const float *from, void *to, struct tp_shape shape, int32_t samples)
 {
-	(void)device, (void)from, (void)to, (void)count;
+	(void)device, (void)from, (void)to, (void)shape, (void)samples;
 }
 
 static void sgd(struct tp_device *device, const struct tp_sgd *step, const void *from, void *to, void *gradient,

@@ -26,10 +26,11 @@ static void close_device(struct tp_device *device)
 	tp_free(device);
 }
 
-static void upload(struct tp_device *device, const float *from, void *to, int64_t count)
+static void upload(struct tp_device *device, const float *from, void *to, struct tp_shape shape, int32_t samples)
 {
 	(void)device;
 	double *values = to;
+	const int64_t count = samples * tp_shape_elements(shape);
 	for (int64_t i = 0; i < count; i++)
 		values[i] = (double)from[i];
 }

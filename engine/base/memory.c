@@ -122,18 +122,31 @@ void tp_alloc_fail_after(int64_t successes)
 
 enum tp_status tp_arena_init(struct tp_arena *arena, size_t bytes)
 {
+	static const struct tp_memory_source host = {0};
+	return tp_arena_init_from(arena, &host, bytes);
+}
+
+enum tp_status tp_arena_init_from(struct tp_arena *arena, const struct tp_memory_source *source, size_t bytes)
+{
 	*arena = (struct tp_arena){0};
-	arena->base = tp_alloc(bytes);
-	if (!arena->base)
+	const size_t whole = tp_align_up(bytes); /* as tp_alloc() gives */
+	void *base = NULL;
+	if (source->reserve)
+		TP_TRY(source->reserve(source->context, whole, &base));
+	else if (!(base = tp_alloc(bytes)))
 		return TP_ERR_NOMEM;
-	arena->size_bytes = tp_align_up(bytes); /* as tp_alloc() gives */
-	tp_prefault(arena->base, arena->size_bytes);
+	if (!source->reserve)
+		tp_prefault(base, whole);
+	*arena = (struct tp_arena){.base = base, .size_bytes = whole, .source = *source};
 	return TP_OK;
 }
 
 void tp_arena_release(struct tp_arena *arena)
 {
-	tp_free(arena->base);
+	if (arena->source.release)
+		arena->source.release(arena->source.context, arena->base);
+	else
+		tp_free(arena->base);
 	*arena = (struct tp_arena){0};
 }
 

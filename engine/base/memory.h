@@ -44,15 +44,25 @@ uint64_t tp_alloc_heap_bytes(void);
 /* For tests: let `successes` more allocations succeed, then fail every one; negative: never fail. */
 void tp_alloc_fail_after(int64_t successes);
 
+/* Memory that is not the host's, as an arena wants it: zeroed, aligned to TP_ALIGN_BYTES at least. */
+struct tp_memory_source {
+	enum tp_status (*reserve)(void *context, size_t bytes, void **memory); /* NULL: tp_alloc() */
+	void (*release)(void *context, void *memory);
+	void *context;
+};
+
 /* A block handed out from its front. Not thread-safe. */
 struct tp_arena {
 	unsigned char *base;
 	size_t size_bytes;
 	size_t used_bytes;
+	struct tp_memory_source source;
 };
 
 /* Reserve `bytes`, zeroed and with every page present. On failure the arena is empty and safe to release. */
 enum tp_status tp_arena_init(struct tp_arena *arena, size_t bytes);
+/* The same from a source, which must outlive the arena. */
+enum tp_status tp_arena_init_from(struct tp_arena *arena, const struct tp_memory_source *source, size_t bytes);
 void tp_arena_release(struct tp_arena *arena);
 
 /* The next aligned piece. Asking for more than was reserved is a broken invariant: sizes are computed first. */

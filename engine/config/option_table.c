@@ -23,6 +23,9 @@ static const char *const claims_formats[] = {"text", "markdown", "json", NULL};
 static const char *const trace_formats[] = {"perfetto", "chrome", "nvtxt", NULL};
 static const char *const report_formats[] = {"text", "markdown", "csv", "json", "latex", "html", NULL};
 static const char *const convolutions[] = {"auto", "direct", "winograd", NULL};
+static const char *const transports[] = {"auto", "cuda-copy", "cuda-direct", "nccl", NULL};
+
+const char *const tp_math_names[] = {"fp32", "tf32", "bf16", NULL};
 
 /* One row, a few lines: laid out by hand. */
 /* clang-format off */
@@ -169,6 +172,21 @@ const struct tp_option tp_option_table[] = {
 	{.name = "conv", .type = TP_OPTION_WORD, .group = TP_GROUP_MACHINE, .commands = MODEL, FIELD(config.conv),
 	 .default_text = "auto", .choices = convolutions, .decides = true,
 	 .help = "convolution algorithm; auto times the candidates once and keeps the choice on disk"},
+	{.name = "math", .type = TP_OPTION_CHOICE, .group = TP_GROUP_MACHINE, .commands = MODEL,
+	 FIELD(config.math), .default_text = "fp32", .choices = tp_math_names, .decides = true,
+	 .help = "numbers that products are computed with; all but fp32 want --device cuda"},
+	{.name = "deterministic", .type = TP_OPTION_FLAG, .group = TP_GROUP_MACHINE, .commands = MODEL,
+	 FIELD(config.deterministic), .default_text = "off", .decides = true,
+	 .help = "cuda: only algorithms that give the same bits every time"},
+	{.name = "workspace-limit", .type = TP_OPTION_BYTES, .group = TP_GROUP_MACHINE, .commands = MODEL,
+	 FIELD(config.workspace_limit_bytes), .default_text = "256MiB", .min = 0, .max = 1099511627776., .metavar = "SIZE",
+	 .decides = true, .help = "cuda: memory that one convolution algorithm may work in"},
+	{.name = "transport", .type = TP_OPTION_WORD, .group = TP_GROUP_MACHINE, .commands = TRAIN,
+	 FIELD(config.transport), .default_text = "auto", .choices = transports, .decides = true,
+	 .help = "cuda: how messages get from stage to stage; auto is cuda-copy, elsewhere a pointer is handed over"},
+	{.name = "gpus", .type = TP_OPTION_INT, .group = TP_GROUP_MACHINE, .commands = TRAIN,
+	 FIELD(config.gpus), .default_note = "all there are, at most one per stage", .min = 1, .max = 1024, .metavar = "COUNT",
+	 .decides = true, .help = "cuda: GPUs that the stages are spread over, neighbours together"},
 	{.name = "pin", .type = TP_OPTION_FLAG, .group = TP_GROUP_MACHINE, .commands = TRAIN, FIELD(config.pin),
 	 .default_text = "off", .decides = true, .help = "bind each stage to a core of its own"},
 	{.name = "timeout", .type = TP_OPTION_DURATION, .group = TP_GROUP_MACHINE, .commands = TRAIN,

@@ -14,12 +14,12 @@ enum tp_simulate_format { TP_SIMULATE_TABLE, TP_SIMULATE_GRID, TP_SIMULATE_JSON,
 enum tp_claims_format { TP_CLAIMS_TEXT, TP_CLAIMS_MARKDOWN, TP_CLAIMS_JSON };
 enum tp_theory_format { TP_THEORY_TABLE, TP_THEORY_CSV };
 
-/* Everything a command line can say: the experiment, and what to do around it. */
 /* What a sweep varies, as lists; "" where it does not. Read by cli/sweep_points.h. */
 struct tp_varied {
 	char schedule[512], stages[512], micro_batches[512], batch[512], link[512], cluster[4096], seed[512];
 };
 
+/* Everything a command line can say: the experiment, and what to do around it. */
 struct tp_options {
 	struct tp_run_config config; /* first, so that rows of the configuration apply to a bare one, too */
 	char schedules[512];         /* of a comparison, parted by commas */

@@ -14,6 +14,16 @@ enum tp_backward_mode { TP_BACKWARD_STORED, TP_BACKWARD_RECOMPUTE };
 enum tp_sequence { TP_SEQUENCE_MERGED, TP_SEQUENCE_INDEPENDENT };
 enum tp_profile { TP_PROFILE_OFF, TP_PROFILE_OPS, TP_PROFILE_KERNELS };
 enum tp_clock { TP_CLOCK_REAL, TP_CLOCK_VIRTUAL };
+/* With which numbers products are computed. */
+enum tp_math {
+	TP_MATH_FP32, /* float32 throughout */
+	TP_MATH_TF32, /* float32 in memory, products of 10-bit mantissas */
+	TP_MATH_BF16, /* values and their gradients in bfloat16; sums, weights and their gradients in float32 */
+	TP_MATHS
+};
+
+/* "fp32", "tf32", "bf16", NULL-ended, in the order of the enum; they are the option's values. */
+extern const char *const tp_math_names[];
 
 #define TP_CONFIG_NAME_BYTES 64
 #define TP_CONFIG_PATH_BYTES 4096
@@ -50,6 +60,11 @@ struct tp_run_config {
 	char cluster[TP_CONFIG_PATH_BYTES]; /* a shipped name or a file; "" for none */
 	char device[TP_CONFIG_NAME_BYTES];
 	char conv[16]; /* auto, direct, winograd */
+	enum tp_math math;
+	bool deterministic;            /* only algorithms that give the same bits every time */
+	int64_t workspace_limit_bytes; /* that one algorithm of a library may ask for */
+	char transport[16];            /* between stages; auto: what the device does by itself */
+	int32_t gpus; /* that the stages are spread over; 0: as many as there are, at most the stages */
 	bool pin;
 	int64_t timeout_ns;              /* a stage that waits longer than this ends the run */
 	bool evaluate;                   /* on the test samples after every epoch */

@@ -60,20 +60,26 @@ static enum tp_status make_stages(struct tp_crew *crew, const struct tp_plan *pl
 	const struct tp_device_ops *ops;
 	char cache_dir[TP_CONFIG_PATH_BYTES];
 	int64_t budget = CHOICE_BUDGET_NS;
-	TP_TRY(tp_device_find(crew->config->device, &ops));
+	TP_TRY(tp_device_find(crew->config->device, crew->config->math, &ops));
 	if (ops->enter_thread)
 		ops->enter_thread();
 	find_cache_dir(cache_dir, sizeof cache_dir);
 	struct tp_device_options options = {
 	        .conv = conv_choice(crew->config),
+	        .math = crew->config->math,
+	        .deterministic = crew->config->deterministic,
+	        .workspace_limit_bytes = crew->config->workspace_limit_bytes,
+	        .gpus = crew->config->gpus,
+	        .stages = crew->pipeline.stages,
 	        .cache_dir = cache_dir[0] ? cache_dir : NULL,
 	        .choice_budget_ns = &budget,
-	        .kernel_names = crew->config->profile == TP_PROFILE_KERNELS ? &crew->kernel_names : NULL,
+	        /* A device that works on its own has a tracer that names its kernels. */
+	        .kernel_names = crew->config->profile == TP_PROFILE_KERNELS && !ops->async ? &crew->kernel_names : NULL,
 	};
 	struct tp_stage_spec spec = {
 	        .model = plan->model,
 	        .stages = crew->pipeline.stages,
-	        .input = tp_tensor_plain(plan->model->input, ops->element_bytes),
+	        .input = tp_device_input(ops, plan->model->input),
 	        .slicing = crew->slicing,
 	        .span = crew->span,
 	        .split = plan->policy.backward_split,

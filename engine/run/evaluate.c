@@ -32,7 +32,7 @@ static void draw_test_samples(struct tp_worker *worker, int64_t first, int32_t c
 	struct tp_stage *stage = &worker->stage;
 	tp_batch_test(worker->crew->dataset, first, count, worker->staging, NULL);
 	stage->ops->upload(stage->device, worker->staging, tp_stage_input_data(stage, &stage->activations.slots[0]),
-	                   count * tp_shape_elements(stage->spec.input.shape));
+	                   stage->spec.input.shape, count);
 }
 
 static void add_loss(struct tp_worker *worker, int64_t first, int32_t count)

@@ -16,7 +16,7 @@ static enum tp_status reserve_workspace(struct tp_stage *stage, const struct tp_
 	stage->gradient_buffers = tp_alloc_array((size_t)sizes->gradient_count, sizeof *stage->gradient_buffers);
 	if (!stage->gradient_buffers)
 		return TP_ERR_NOMEM;
-	TP_TRY(tp_arena_init(&stage->workspace, total));
+	TP_TRY(tp_arena_init_from(&stage->workspace, &stage->source, total));
 	stage->scratch = tp_arena_take(&stage->workspace, sizes->scratch_bytes);
 	for (int32_t i = 0; i < sizes->gradient_count; i++)
 		stage->gradient_buffers[i] = tp_arena_take(&stage->workspace, sizes->gradient_bytes[i]);
@@ -39,9 +39,9 @@ static enum tp_status reserve(struct tp_stage *stage, const struct tp_stage_size
 	bool last = spec->index == spec->stages - 1;
 	TP_TRY(reserve_workspace(stage, sizes));
 	TP_TRY(tp_weights_init(&stage->weights, sizes->params_bytes, sizes->state_bytes, spec->version_buffers,
-	                       spec->momentum_buffers, &stage->memory));
+	                       spec->momentum_buffers, &stage->source, &stage->memory));
 	return tp_activations_init(&stage->activations, spec->slots, sizes->slot_bytes, output_bytes,
-	                           last ? samples : 0, &stage->memory);
+	                           last ? samples : 0, &stage->source, &stage->memory);
 }
 
 enum tp_status tp_stage_init(struct tp_stage *stage, const struct tp_stage_spec *spec, const struct tp_device_ops *ops,
@@ -59,8 +59,10 @@ enum tp_status tp_stage_init(struct tp_stage *stage, const struct tp_stage_spec 
 	enum tp_status status = TP_ERR_NOMEM;
 	if (stage->layers && stage->values && stage->gradient_written)
 		status = ops->open(options, spec->index, &stage->device);
-	if (status == TP_OK)
+	if (status == TP_OK) {
+		stage->source = tp_device_memory(stage->device);
 		status = tp_stage_lay_out(stage, &sizes);
+	}
 	if (status == TP_OK)
 		status = reserve(stage, &sizes);
 	if (status == TP_OK)
@@ -167,6 +169,14 @@ static enum tp_status forward_slice(struct tp_stage *stage, struct tp_activation
 	return TP_OK;
 }
 
+static void copy(struct tp_stage *stage, const void *from, void *to, size_t bytes)
+{
+	if (stage->ops->copy)
+		stage->ops->copy(stage->device, from, to, bytes);
+	else
+		memcpy(to, from, bytes);
+}
+
 /* A stage whose weight part comes when the stage before may be done with its slot keeps what it was sent. */
 static void keep_input(struct tp_stage *stage, struct tp_activation_slot *slot, int32_t slice)
 {
@@ -175,9 +185,11 @@ static void keep_input(struct tp_stage *stage, struct tp_activation_slot *slot, 
 	int32_t samples = tp_slice_size(stage->spec.slicing, slice);
 	if (!stage->owns_input || stage->spec.index == 0)
 		return;
+	unsigned char *kept = tp_stage_input_data(stage, slot);
+	if (slot->input == kept) /* a transport has put it there */
+		return;
 	int64_t start_ns = tp_kernel_begin();
-	memcpy(slot->base + stage->values[0].offset + offset, (const unsigned char *)slot->input + offset,
-	       (size_t)samples * sample_bytes);
+	copy(stage, (const unsigned char *)slot->input + offset, kept + offset, (size_t)samples * sample_bytes);
 	tp_kernel_end(start_ns, tp_name_of(stage->names.keep_input, samples));
 }
 
@@ -233,7 +245,10 @@ static void add_gradient(struct tp_stage *stage, const struct backward *backward
 {
 	size_t bytes = stage->values[root].desc.sample_bytes * (size_t)backward->samples;
 	int64_t start_ns = tp_kernel_begin();
-	stage->ops->blend(stage->device, 1, more, 1, gradient, gradient, bytes);
+	if (stage->ops->blend_values)
+		stage->ops->blend_values(stage->device, 1, more, 1, gradient, gradient, bytes);
+	else
+		stage->ops->blend(stage->device, 1, more, 1, gradient, gradient, bytes);
 	tp_kernel_end(start_ns, tp_name_of(stage->values[root].sum_names, backward->samples));
 }
 
@@ -362,7 +377,7 @@ void tp_stage_fork_momentum(struct tp_stage *stage, int32_t from, int32_t to)
 	if (!weights->stepped[from])
 		return;
 	int64_t start_ns = tp_kernel_begin();
-	memcpy(weights->momentum[to], weights->momentum[from], weights->params_bytes);
+	copy(stage, weights->momentum[from], weights->momentum[to], weights->params_bytes);
 	tp_kernel_end(start_ns, stage->names.fork_momentum);
 }
 
@@ -387,8 +402,8 @@ enum tp_status tp_stage_infer_input(struct tp_stage *stage, int32_t samples, con
 	TP_CHECK(slot->unit == 0);
 	slot->input = input;
 	if (stage->owns_input && stage->spec.index > 0)
-		memcpy(slot->base + stage->values[0].offset, input,
-		       (size_t)samples * stage->values[0].desc.sample_bytes);
+		copy(stage, input, slot->base + stage->values[0].offset,
+		     (size_t)samples * stage->values[0].desc.sample_bytes);
 	return infer_layers(stage, samples, 0, stage->input_layers, version_buffer);
 }
 

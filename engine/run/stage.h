@@ -67,6 +67,7 @@ struct tp_stage {
 	struct tp_stage_spec spec;
 	struct tp_device *device;
 	const struct tp_device_ops *ops;
+	struct tp_memory_source source; /* of the device's memory */
 	int32_t layer_count;
 	int32_t first_layer;  /* in the model */
 	int32_t input_layers; /* the first so many layers include all that read the stage's input */

@@ -57,8 +57,7 @@ static void draw_samples(struct tp_worker *worker, struct tp_activation_slot *sl
 	unsigned char *input = tp_stage_input_data(stage, slot);
 	size_t offset = (size_t)tp_stage_slot_first(stage, slice) * stage->spec.input.sample_bytes;
 	start_ns = tp_kernel_begin();
-	stage->ops->upload(stage->device, worker->staging, input + offset,
-	                   count * tp_shape_elements(stage->spec.input.shape));
+	stage->ops->upload(stage->device, worker->staging, input + offset, stage->spec.input.shape, count);
 	tp_kernel_end(start_ns, tp_name_of(stage->names.upload, count));
 }
 

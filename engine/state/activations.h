@@ -20,12 +20,13 @@ struct tp_activations {
 	struct tp_activation_slot *slots;
 	int32_t count;
 	size_t slot_bytes, message_bytes;
-	struct tp_arena arena;
+	struct tp_arena arena, labels; /* labels are the host's */
 };
 
 /* `count` slots. Release with tp_activations_release(); safe after a failure. */
 enum tp_status tp_activations_init(struct tp_activations *activations, int32_t count, size_t slot_bytes,
-                                   size_t message_bytes, int32_t labels, struct tp_memory_ledger *memory);
+                                   size_t message_bytes, int32_t labels, const struct tp_memory_source *source,
+                                   struct tp_memory_ledger *memory);
 void tp_activations_release(struct tp_activations *activations);
 
 /* The slot of a unit: taken by its first forward, given back by its backward, in any order among those in flight. */

@@ -1,7 +1,7 @@
 #include "engine/state/weights.h"
 
 enum tp_status tp_weights_init(struct tp_weights *weights, size_t params_bytes, size_t state_bytes, int32_t buffers,
-                               int32_t momenta, struct tp_memory_ledger *memory)
+                               int32_t momenta, const struct tp_memory_source *source, struct tp_memory_ledger *memory)
 {
 	size_t one = tp_align_up(params_bytes);
 	*weights = (struct tp_weights){
@@ -16,10 +16,12 @@ enum tp_status tp_weights_init(struct tp_weights *weights, size_t params_bytes, 
 	weights->momentum = tp_alloc_array((size_t)momenta, sizeof *weights->momentum);
 	weights->stepped = tp_alloc_array((size_t)momenta, sizeof *weights->stepped);
 	size_t total = one * ((size_t)buffers + (size_t)momenta + 1) + tp_align_up(state_bytes);
-	if (!weights->buffer || !weights->momentum || !weights->stepped ||
-	    tp_arena_init(&weights->arena, total) != TP_OK) {
+	enum tp_status status = TP_ERR_NOMEM;
+	if (weights->buffer && weights->momentum && weights->stepped)
+		status = tp_arena_init_from(&weights->arena, source, total);
+	if (status != TP_OK) {
 		tp_weights_release(weights);
-		return TP_ERR_NOMEM;
+		return status;
 	}
 	for (int32_t i = 0; i < buffers; i++)
 		weights->buffer[i] = tp_arena_take(&weights->arena, params_bytes);

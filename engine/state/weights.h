@@ -25,7 +25,7 @@ struct tp_weights {
 /* Reserve everything and count what is in use from now on in `memory`. Release with tp_weights_release(); safe after a
  * failure. */
 enum tp_status tp_weights_init(struct tp_weights *weights, size_t params_bytes, size_t state_bytes, int32_t buffers,
-                               int32_t momenta, struct tp_memory_ledger *memory);
+                               int32_t momenta, const struct tp_memory_source *source, struct tp_memory_ledger *memory);
 void tp_weights_release(struct tp_weights *weights);
 
 /* Tell the memory ledger how many versions are alive now, and how many momentum buffers are in use. */

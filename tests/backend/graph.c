@@ -98,7 +98,7 @@ void graph_open(struct graph *graph, const struct tp_device_ops *ops, const stru
 	must(ops->open(&options->device, 0, &graph->device));
 	if (ops->enter_thread)
 		ops->enter_thread();
-	graph->descs[0] = tp_tensor_plain(model->input, ops->element_bytes);
+	graph->descs[0] = tp_device_input(ops, model->input);
 	size_t samples = (size_t)(options->slicing.batch > options->infer_samples ? options->slicing.batch
 	                                                                          : options->infer_samples);
 	graph->values[0] = buffer(samples * graph->descs[0].sample_bytes);

@@ -179,7 +179,7 @@ static void set_output_gradient(void)
 	int32_t pixels = desc.shape.h * desc.shape.w;
 	float *plain = buffer((size_t)(per_sample * cpu.slicing.batch) * sizeof *plain);
 	randomise(plain, per_sample * cpu.slicing.batch, 999);
-	reference.ops->upload(reference.device, plain, reference.gradients[last], per_sample * cpu.slicing.batch);
+	reference.ops->upload(reference.device, plain, reference.gradients[last], desc.shape, cpu.slicing.batch);
 	float *to = cpu.gradients[last];
 	for (int64_t i = 0; i < per_sample * cpu.slicing.batch; i++) {
 		int32_t within = (int32_t)(i % per_sample);
@@ -206,8 +206,8 @@ static void open_spans(struct tp_slicing slicing, enum tp_span span, enum tp_con
 	int64_t count = slicing.batch * tp_shape_elements(model.input);
 	float *x = buffer((size_t)count * sizeof *x);
 	randomise(x, count, 77);
-	cpu.ops->upload(cpu.device, x, cpu.values[0], count);
-	reference.ops->upload(reference.device, x, reference.values[0], count);
+	cpu.ops->upload(cpu.device, x, cpu.values[0], model.input, slicing.batch);
+	reference.ops->upload(reference.device, x, reference.values[0], model.input, slicing.batch);
 	tp_free(x);
 	poison();
 }

@@ -27,14 +27,14 @@ static void test_find(void **state)
 {
 	(void)state;
 	const struct tp_device_ops *ops = NULL;
-	assert_int_equal(tp_device_find("reference", &ops), TP_OK);
+	assert_int_equal(tp_device_find("reference", TP_MATH_FP32, &ops), TP_OK);
 	assert_string_equal(ops->name, "reference");
 	assert_int_equal(ops->element_bytes, 8);
-	assert_int_equal(tp_device_find("null", &ops), TP_OK);
+	assert_int_equal(tp_device_find("null", TP_MATH_FP32, &ops), TP_OK);
 	assert_int_equal(ops->element_bytes, 0);
-	assert_int_equal(tp_device_find("referense", &ops), TP_ERR_INPUT);
+	assert_int_equal(tp_device_find("referense", TP_MATH_FP32, &ops), TP_ERR_INPUT);
 	assert_string_equal(tp_detail(), "unknown device 'referense': did you mean 'reference'?");
-	assert_int_equal(tp_device_find("abacus", &ops), TP_ERR_INPUT);
+	assert_int_equal(tp_device_find("abacus", TP_MATH_FP32, &ops), TP_ERR_INPUT);
 	assert_non_null(strstr(tp_detail(), "reference, null"));
 }
 
@@ -42,7 +42,7 @@ static void test_missing_hook_is_named(void **state)
 {
 	(void)state;
 	const struct tp_device_ops *ops = NULL;
-	assert_int_equal(tp_device_find("null", &ops), TP_OK);
+	assert_int_equal(tp_device_find("null", TP_MATH_FP32, &ops), TP_OK);
 	struct tp_device_ops broken = *ops;
 	broken.sgd = NULL;
 	assert_int_equal(tp_device_check(&broken), TP_ERR_UNSUPPORTED);
@@ -61,7 +61,7 @@ static void test_null_device_holds_nothing(void **state)
 	const struct tp_device_ops *ops = NULL;
 	const struct tp_model_options model_options = {{3, 32, 32}, 10, 0};
 	const struct graph_options options = {.slicing = {4, 2}, .span = TP_SPAN_MINI, .infer_samples = 4};
-	assert_int_equal(tp_device_find("null", &ops), TP_OK);
+	assert_int_equal(tp_device_find("null", TP_MATH_FP32, &ops), TP_OK);
 	assert_int_equal(tp_model_build("vgg11-bn", &model_options, &model), TP_OK);
 	graph_open(&graph, ops, &model, &options, 1);
 	for (int32_t layer = 0; layer < model.layer_count; layer++) {

@@ -115,7 +115,7 @@ static void test_linear_by_hand(void **state)
 	struct tp_kernel *kernel = graph.kernels[0];
 	kernel->ops->import_param(kernel, 0, weight, graph.params[0]);
 	kernel->ops->import_param(kernel, 1, bias, graph.params[0]);
-	ops->upload(graph.device, x, graph.values[0], 6);
+	ops->upload(graph.device, x, graph.values[0], graph.descs[0].shape, 2);
 	graph_forward(&graph, TP_WHOLE);
 	const double *y = graph_output(&graph);
 	assert_near(y[0], 6.5);
@@ -136,7 +136,7 @@ static void test_maxpool_takes_the_first_of_equals(void **state)
 	tp_build_maxpool(&builder, "pool", 0, 2, 2);
 	open_model((struct tp_slicing){1, 1}, 1);
 	const float x[] = {5, 5, -1, -3, 5, 5, -2, -1};
-	ops->upload(graph.device, x, graph.values[0], 8);
+	ops->upload(graph.device, x, graph.values[0], graph.descs[0].shape, 1);
 	graph_forward(&graph, TP_WHOLE);
 	const double *y = graph_output(&graph), *dx = graph.gradients[0];
 	double *dy = graph_output_gradient(&graph);
@@ -165,7 +165,7 @@ static void test_batchnorm_statistics(void **state)
 	const double *y = graph_output(&graph);
 	assert_near(running[0], 0);
 	assert_near(running[1], 1);
-	ops->upload(graph.device, x, graph.values[0], 6);
+	ops->upload(graph.device, x, graph.values[0], graph.descs[0].shape, 3);
 	graph_forward(&graph, 0); /* 1 3 5 7: mean 4, variance 5 biased, 20/3 unbiased */
 	assert_near(y[0], -3 / sqrt(5 + 1e-5));
 	assert_near(y[3], 3 / sqrt(5 + 1e-5));

@@ -200,7 +200,7 @@ int main(int argc, char **argv)
 	const struct tp_device_options device_options = {.conv = options.conv, .choice_budget_ns = &budget_ns};
 	const struct tp_device_ops *ops = NULL;
 	struct tp_device *device = NULL;
-	must(tp_device_find("cpu", &ops));
+	must(tp_device_find("cpu", TP_MATH_FP32, &ops));
 	ops->enter_thread();
 	must(ops->open(&device_options, 0, &device));
 	must(tp_model_build("vgg16", &(struct tp_model_options){{3, 32, 32}, 100, 256}, &model));

@@ -91,7 +91,7 @@ static void build(struct bench *bench, const char *name, int32_t batch, int32_t 
 {
 	const struct tp_model_options model_options = {{3, 32, 32}, CLASSES, 256};
 	const struct tp_device_ops *ops = NULL;
-	must(tp_device_find("cpu", &ops));
+	must(tp_device_find("cpu", TP_MATH_FP32, &ops));
 	ops->enter_thread();
 	must(ops->open(options, 0, &bench->device));
 	bench->model = buffer(sizeof *bench->model);

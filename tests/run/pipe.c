@@ -64,14 +64,14 @@ struct pipe *pipe_open(struct pipe_kind kind)
 	const struct tp_device_options options = {.conv = TP_CONV_DIRECT, .kernel_names = kind.kernel_names};
 	assert_non_null(pipe);
 	pipe->kind = kind;
-	assert_int_equal(tp_device_find(pipe_devices[kind.device], &ops), TP_OK);
+	assert_int_equal(tp_device_find(pipe_devices[kind.device], TP_MATH_FP32, &ops), TP_OK);
 	if (ops->enter_thread)
 		ops->enter_thread();
 	struct tp_stage_spec spec = {
 	        .model = &model,
 	        .stages = kind.stages,
 	        .block_count = kind.stages == 1 ? PIPE_BLOCKS : 1,
-	        .input = tp_tensor_plain(model.input, ops->element_bytes),
+	        .input = tp_device_input(ops, model.input),
 	        .slicing = {PIPE_BATCH, PIPE_SLICES},
 	        .span = kind.span,
 	        .split = kind.split,
@@ -118,7 +118,7 @@ static void draw(struct pipe *pipe, int32_t slice)
 		plain[i] = (float)(3 * next_value(&seed));
 	unsigned char *input = tp_stage_input_data(first, pipe_slot(pipe, 0, slice));
 	size_t offset = (size_t)tp_stage_slot_first(first, slice) * first->spec.input.sample_bytes;
-	first->ops->upload(first->device, plain, input + offset, elements);
+	first->ops->upload(first->device, plain, input + offset, model.input, samples);
 	int32_t *labels = pipe_slot(pipe, pipe->kind.stages - 1, slice)->labels + tp_stage_slot_first(last, slice);
 	for (int32_t i = 0; i < samples; i++)
 		labels[i] = (from + i) * 3 % PIPE_CLASSES;

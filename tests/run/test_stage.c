@@ -137,14 +137,14 @@ static void set_up(struct fixture *fixture, struct variant variant)
 	int64_t budget = 0;
 	struct tp_device_options options = {.conv = TP_CONV_DIRECT, .choice_budget_ns = &budget};
 	residual_model(&fixture->model);
-	assert_int_equal(tp_device_find("reference", &ops), TP_OK);
+	assert_int_equal(tp_device_find("reference", TP_MATH_FP32, &ops), TP_OK);
 	fixture->count = cut ? 2 : 1;
 	fixture->variant = variant;
 	struct tp_stage_spec spec = {
 	        .model = &fixture->model,
 	        .stages = fixture->count,
 	        .block_count = cut ? cut : 3,
-	        .input = tp_tensor_plain(fixture->model.input, ops->element_bytes),
+	        .input = tp_device_input(ops, fixture->model.input),
 	        .slicing = {BATCH, SLICES},
 	        .span = variant.span,
 	        .split = variant.split,
