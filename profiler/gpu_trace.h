@@ -41,7 +41,8 @@ struct tp_gpu_kernel {
 struct tp_gpu_copy {
 	struct tp_gpu_place place;
 	int64_t bytes;
-	int32_t kind; /* as CUPTI numbers them: 1 host to device, 2 device to host, 8 within one, 10 between two; 0: a set */
+	int32_t kind; /* as CUPTI numbers them: 1 host to device, 2 device to host, 8 within one, 10 between two; 0: a
+	                 set */
 };
 
 /* Of one epoch; by time. Owned by the tracer and valid until its next begin_epoch or stop. */
@@ -53,16 +54,17 @@ struct tp_gpu_trace {
 	int64_t kernel_count, copy_count;
 	const char *const *names; /* of kernels, demangled as far as that is known; they keep their places over a run */
 	int32_t name_count;
-	int64_t dropped;   /* records that were lost: figures from the trace are void */
-	int64_t untimed;   /* kernels without times, left out */
-	int64_t unmatched; /* records whose operation is not known */
-	int64_t overhead_ns; /* what the tracer says that it took of the epoch */
+	int64_t dropped;        /* records that were lost: figures from the trace are void */
+	int64_t untimed;        /* kernels without times, left out */
+	int64_t unmatched;      /* records whose operation is not known */
+	int64_t overhead_ns;    /* what the tracer says that it took of the epoch */
 	int64_t clock_error_ns; /* how far GPU and host times may be apart; 0: one clock */
 };
 
 /* At most one run at a time. Nothing here ends a run: where tracing is refused the mode says so. */
 struct tp_gpu_tracer {
-	/* Before any device is opened; `wanted` false: --profile says that nothing is to be traced, the mode is events. */
+	/* Before any device is opened; `wanted` false: --profile says that nothing is to be traced, the mode is events.
+	 */
 	enum tp_status (*start)(bool wanted);
 	void (*stop)(void); /* after all devices were closed */
 	void (*begin_epoch)(void);

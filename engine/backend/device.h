@@ -56,7 +56,8 @@ struct tp_transfer {
 	size_t bytes;
 	struct tp_mark *ready; /* what is sent is there; on the sender's device */
 	struct tp_mark *room;  /* what is overwritten is no longer read; on the receiver's device; NULL: it is not */
-	struct tp_mark *began, *arrived; /* recorded by the side that acts, see tp_link_ops */
+	struct tp_mark *began, *arrived; /* recorded where the bytes are moved, see tp_link_ops */
+	struct tp_mark *left; /* recorded by a sender that acts: it has read `from`; on its device; NULL: nobody asks */
 };
 
 /* A way from one stage's device to its neighbour's, in one direction. */
@@ -93,11 +94,12 @@ struct tp_async_ops {
 	/* Has it been reached? The device's own failure (out of memory, a launch that failed, a lost device) is found
 	 * here: TP_ERR_DEVICE with the library's text. */
 	enum tp_status (*reached)(struct tp_device *device, struct tp_mark *mark, bool *reached);
-	/* When it was reached, in ns since tp_async_ops.start_clock; call it only on a mark that was. */
-	enum tp_status (*time)(struct tp_device *device, const struct tp_mark *mark, int64_t *ns);
-	/* While all stages rest: the device's clock begins at this moment; all stages on one GPU share it. Returns it
-	 * on the machine's monotonic clock, and how far that may be off. Blocks until the device is idle. */
-	enum tp_status (*start_clock)(struct tp_device *device, int64_t *monotonic_ns, int64_t *error_ns);
+	/* When it was reached, on the machine's monotonic clock; call it only on a mark that was. */
+	enum tp_status (*time)(struct tp_device *device, const struct tp_mark *mark, int64_t *monotonic_ns);
+	/* While all stages rest: compare the GPU's clock with the machine's anew, for the times of marks recorded from
+	 * now on; all stages on one GPU share the comparison. How far it may be off. Blocks until the device is idle.
+	 */
+	enum tp_status (*start_clock)(struct tp_device *device, int64_t *error_ns);
 	/* Blocks until everything issued is done, at most this long (TP_ERR_TIMEOUT). */
 	enum tp_status (*finish)(struct tp_device *device, int64_t timeout_ns);
 	/* Sums over the loss_forwards since the last call, which leave their results empty. Blocks. */

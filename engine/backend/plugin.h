@@ -10,7 +10,7 @@
 #define TP_PLUGIN_VERSION 1
 
 struct tp_plugin {
-	int32_t version; /* TP_PLUGIN_VERSION of its build */
+	int32_t version;               /* TP_PLUGIN_VERSION of its build */
 	const char *(*stand_in)(void); /* see tp_device_ops; NULL result: it is the real thing */
 	/* As tp_device_ops.probe. */
 	bool (*probe)(struct tp_text *line);

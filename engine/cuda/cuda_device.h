@@ -12,17 +12,17 @@
 
 struct tp_cuda_device {
 	struct tp_device base;
-	int gpu;                                    /* as cudaSetDevice() counts */
-	cudaStream_t compute, copy_in, copy_out;    /* none waits for the default stream */
-	cudnnHandle_t dnn;                          /* on the compute stream */
+	int gpu;                                 /* as cudaSetDevice() counts */
+	cudaStream_t compute, copy_in, copy_out; /* none waits for the default stream */
+	cudnnHandle_t dnn;                       /* on the compute stream */
 	cublasLtHandle_t blas;
 	enum tp_math math;
-	enum tpb_type type;                         /* of values */
+	enum tpb_type type; /* of values */
 	bool deterministic;
 	int64_t workspace_limit_bytes;
-	cudaLibrary_t library;                      /* our kernels */
+	cudaLibrary_t library; /* our kernels */
 	cudaKernel_t kernels[TPB_KERNELS];
-	enum tp_status failure;                     /* the first of what was issued; its detail: */
+	enum tp_status failure; /* the first of what was issued; its detail: */
 	char failure_detail[TP_DETAIL_BYTES];
 	/* Host memory on its way to the device, see tp_cuda_stage(); sums of the loss on the device; ... */
 	struct tp_cuda_staging *staging;

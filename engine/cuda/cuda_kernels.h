@@ -10,17 +10,17 @@
 enum tpb_type { TPB_F32, TPB_BF16 };
 
 /* number, name in the module, arguments */
-#define TPB_KERNEL_LIST(X)                                                \
-	X(TPB_UPLOAD, tpb_upload, struct tpb_upload_args)                 \
-	X(TPB_SGD, tpb_sgd, struct tpb_sgd_args)                          \
-	X(TPB_BLEND, tpb_blend, struct tpb_blend_args)                    \
-	X(TPB_LOSS_FORWARD, tpb_loss_forward, struct tpb_loss_args)       \
-	X(TPB_LOSS_BACKWARD, tpb_loss_backward, struct tpb_loss_args)     \
-	X(TPB_BIAS_RELU, tpb_bias_relu, struct tpb_bias_args)             \
-	X(TPB_BIAS_GRADIENT, tpb_bias_gradient, struct tpb_bias_args)     \
-	X(TPB_RELU_MASK, tpb_relu_mask, struct tpb_mask_args)             \
-	X(TPB_ADD_RELU, tpb_add_relu, struct tpb_add_args)                \
-	X(TPB_CONVERT, tpb_convert, struct tpb_convert_args)              \
+#define TPB_KERNEL_LIST(X)                                            \
+	X(TPB_UPLOAD, tpb_upload, struct tpb_upload_args)             \
+	X(TPB_SGD, tpb_sgd, struct tpb_sgd_args)                      \
+	X(TPB_BLEND, tpb_blend, struct tpb_blend_args)                \
+	X(TPB_LOSS_FORWARD, tpb_loss_forward, struct tpb_loss_args)   \
+	X(TPB_LOSS_BACKWARD, tpb_loss_backward, struct tpb_loss_args) \
+	X(TPB_BIAS_RELU, tpb_bias_relu, struct tpb_bias_args)         \
+	X(TPB_BIAS_GRADIENT, tpb_bias_gradient, struct tpb_bias_args) \
+	X(TPB_RELU_MASK, tpb_relu_mask, struct tpb_mask_args)         \
+	X(TPB_ADD_RELU, tpb_add_relu, struct tpb_add_args)            \
+	X(TPB_CONVERT, tpb_convert, struct tpb_convert_args)          \
 	X(TPB_PERMUTE, tpb_permute, struct tpb_permute_args)
 
 enum tpb_kernel {
@@ -58,8 +58,9 @@ struct tpb_blend_args {
 	int32_t type;
 };
 
-/* Softmax cross-entropy over rows of `classes`; forward: probabilities (NULL: not wanted), and adds to the sums; a label
- * whose logit is not a number counts nowhere. Backward: dlogits = (probabilities - onehot) * scale. One block per row. */
+/* Softmax cross-entropy over rows of `classes`; forward: probabilities (NULL: not wanted), and adds to the sums; a
+ * label whose logit is not a number counts nowhere. Backward: dlogits = (probabilities - onehot) * scale. One block per
+ * row. */
 struct tpb_loss_sums {
 	double loss_sum;
 	unsigned long long top1, top5;
@@ -74,8 +75,8 @@ struct tpb_loss_args {
 	float scale;
 };
 
-/* Rows of `channels` values. Forward: y = y + bias, then ReLU when asked. Backward: bias_gradient[c] = (accumulate ? old :
- * 0) + sum over rows of dy; the sum's order does not depend on the grid. */
+/* Rows of `channels` values. Forward: y = y + bias, then ReLU when asked. Backward: bias_gradient[c] = (accumulate ?
+ * old : 0) + sum over rows of dy; the sum's order does not depend on the grid. */
 struct tpb_bias_args {
 	void *y;
 	const void *dy;

@@ -104,6 +104,7 @@ static enum tp_status time_op(const struct alone *alone, int32_t rounds, int64_t
 	for (int32_t i = -1; i < rounds; i++) { /* the first is a warm-up */
 		int64_t start = tp_now_ns();
 		TP_TRY(compute(alone));
+		TP_TRY(tp_stage_finish(&alone->worker->stage));
 		if (i >= 0)
 			samples[i] = tp_now_ns() - start;
 	}

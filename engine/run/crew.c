@@ -7,6 +7,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
 #include "engine/base/process.h"
+#include "engine/run/crew_links.h"
 
 /* Convolution algorithms are tried for this long in all; beyond it a rule by shape decides. */
 #define CHOICE_BUDGET_NS (10 * TP_NS_PER_S)
@@ -61,6 +62,7 @@ static enum tp_status make_stages(struct tp_crew *crew, const struct tp_plan *pl
 	char cache_dir[TP_CONFIG_PATH_BYTES];
 	int64_t budget = CHOICE_BUDGET_NS;
 	TP_TRY(tp_device_find(crew->config->device, crew->config->math, &ops));
+	TP_TRY(tp_crew_choose_link(crew, ops));
 	if (ops->enter_thread)
 		ops->enter_thread();
 	find_cache_dir(cache_dir, sizeof cache_dir);
@@ -85,6 +87,7 @@ static enum tp_status make_stages(struct tp_crew *crew, const struct tp_plan *pl
 	        .split = plan->policy.backward_split,
 	        .recompute = crew->config->backward == TP_BACKWARD_RECOMPUTE,
 	        .blends = plan->policy.backward_reads == TP_READS_BETWEEN,
+	        .copies = crew->link && crew->link->copies,
 	        .infer_sizes = {plan->infer_sizes[0], plan->infer_sizes[1]},
 	};
 	for (int32_t s = 0; s < crew->pipeline.stages; s++) {
@@ -104,30 +107,6 @@ static enum tp_status make_stages(struct tp_crew *crew, const struct tp_plan *pl
 		spec.input = *tp_stage_output(&crew->workers[s].stage);
 	}
 	return TP_OK;
-}
-
-static int64_t message_size(void *context, int32_t stage, bool upstream, int32_t micro)
-{
-	const struct tp_crew *crew = context;
-	const struct tp_tensor_desc *sent = tp_stage_output(&crew->workers[stage].stage);
-	bool whole = upstream ? crew->span != TP_SPAN_SLICE : crew->slicing.count == 1;
-	return (int64_t)sent->sample_bytes * tp_slice_size(crew->slicing, whole ? TP_WHOLE : micro);
-}
-
-/* Under the real clock a courier delivers what travels over emulated links. */
-static enum tp_status make_links(struct tp_crew *crew, struct tp_emulation *emulation)
-{
-	struct tp_cost_shape shape = tp_cost_shape_of(&crew->pipeline);
-	int32_t boundaries = crew->pipeline.stages - 1;
-	TP_TRY(tp_emulation_size_messages(emulation, &shape, message_size, crew));
-	if (!emulation->boundaries || crew->config->clock == TP_CLOCK_VIRTUAL || boundaries == 0)
-		return TP_OK;
-	TP_TRY(tp_courier_init(&crew->courier, 2 * boundaries, crew->clock_zero_ns));
-	for (int32_t b = 0; b < boundaries; b++) {
-		tp_courier_attach(&crew->courier, &crew->workers[b + 1].activations, &emulation->downstream[b]);
-		tp_courier_attach(&crew->courier, &crew->workers[b].gradients, &emulation->upstream[b]);
-	}
-	return tp_courier_start(&crew->courier);
 }
 
 static enum tp_status make_workers(struct tp_crew *crew)
@@ -173,6 +152,7 @@ enum tp_status tp_crew_init(struct tp_crew *crew, struct tp_plan *plan, const st
 	for (int32_t s = 0; s < crew->pipeline.stages; s++) {
 		crew->workers[s].crew = crew;
 		crew->workers[s].index = s;
+		crew->workers[s].notes = &crew->workers[s].recorder;
 	}
 	TP_TRY(tp_sample_order_init(&crew->order, dataset, config->seed, config->shuffle, config->augment));
 	if (crew->static_order)
@@ -180,12 +160,12 @@ enum tp_status tp_crew_init(struct tp_crew *crew, struct tp_plan *plan, const st
 	TP_TRY(make_stages(crew, plan));
 	TP_TRY(make_workers(crew));
 	TP_TRY(prove(crew));
-	return make_links(crew, &plan->emulation);
+	return tp_crew_make_links(crew, &plan->emulation);
 }
 
 void tp_crew_release(struct tp_crew *crew)
 {
-	tp_courier_release(&crew->courier);
+	tp_crew_release_links(crew);
 	for (int32_t s = 0; crew->workers && s < crew->pipeline.stages; s++)
 		tp_worker_release(&crew->workers[s]);
 	tp_free(crew->workers);

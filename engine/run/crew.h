@@ -31,4 +31,8 @@ enum tp_status tp_crew_init(struct tp_crew *crew, struct tp_plan *plan, const st
                             const struct tp_dataset *dataset, struct tp_run_control *control);
 void tp_crew_release(struct tp_crew *crew);
 
+/* Real clock: compare the clocks of the devices with the machine's, while all stages rest. Nothing on blocking devices.
+ */
+enum tp_status tp_crew_start_clocks(struct tp_crew *crew);
+
 #endif

@@ -64,10 +64,12 @@ static enum tp_status infer_batch(struct tp_worker *worker, int64_t first, int32
 	if (!last && first > 0)
 		TP_TRY(receive(worker, &worker->gradients, &nothing));
 	TP_TRY(tp_stage_infer_input(stage, count, data, live));
+	TP_TRY(tp_stage_finish(stage));
 	if (worker->index > 0)
 		TP_CHECK(tp_channel_send_now(&crew->workers[worker->index - 1].gradients, &(struct tp_message){0}) ==
 		         TP_SEND_DONE);
 	TP_TRY(tp_stage_infer_rest(stage, count, live));
+	TP_TRY(tp_stage_finish(stage));
 	if (last) {
 		add_loss(worker, first, count);
 		return TP_OK;
@@ -104,6 +106,7 @@ enum tp_status tp_evaluate(struct tp_crew *crew, struct tp_evaluation *evaluatio
 	int64_t start_ns = tp_now_ns();
 	uint64_t allocations;
 	TP_TRY(tp_real_driver_run(crew, evaluate_stage, &allocations));
+	TP_TRY(tp_stage_collect_loss(&last->stage, &last->loss));
 	*evaluation = (struct tp_evaluation){
 	        .samples = last->samples_seen,
 	        .sums = last->loss,

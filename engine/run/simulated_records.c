@@ -56,7 +56,7 @@ static enum tp_status add_message(struct recorded *stage, const struct tp_messag
 	return TP_OK;
 }
 
-/* As a worker would have recorded it, see tp_worker_record_message(). */
+/* As a worker would have recorded it, see tp_worker_write_message(). */
 static enum tp_status begin(void *context, const struct tp_sim_op *op)
 {
 	const struct recording *recording = context;

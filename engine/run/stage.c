@@ -6,6 +6,9 @@
 #include "engine/run/stage_layout.h"
 #include "profiler/kernel_probe.h"
 
+/* Longer than any operation takes on a device that is alive. */
+#define FINISH_NS (60 * TP_NS_PER_S)
+
 static enum tp_status reserve_workspace(struct tp_stage *stage, const struct tp_stage_sizes *sizes)
 {
 	size_t blended_bytes = stage->spec.blends ? sizes->params_bytes : 0;
@@ -40,8 +43,10 @@ static enum tp_status reserve(struct tp_stage *stage, const struct tp_stage_size
 	TP_TRY(reserve_workspace(stage, sizes));
 	TP_TRY(tp_weights_init(&stage->weights, sizes->params_bytes, sizes->state_bytes, spec->version_buffers,
 	                       spec->momentum_buffers, &stage->source, &stage->memory));
+	size_t own_gradient_bytes =
+	        spec->copies && spec->index > 0 ? stage->values[0].desc.sample_bytes * (size_t)samples : 0;
 	return tp_activations_init(&stage->activations, spec->slots, sizes->slot_bytes, output_bytes,
-	                           last ? samples : 0, &stage->source, &stage->memory);
+	                           own_gradient_bytes, last ? samples : 0, &stage->source, &stage->memory);
 }
 
 enum tp_status tp_stage_init(struct tp_stage *stage, const struct tp_stage_spec *spec, const struct tp_device_ops *ops,
@@ -69,6 +74,23 @@ enum tp_status tp_stage_init(struct tp_stage *stage, const struct tp_stage_spec 
 		status = tp_stage_name_kernels(stage, options->kernel_names);
 	tp_free(sizes.gradient_bytes);
 	return status;
+}
+
+enum tp_status tp_stage_finish(struct tp_stage *stage)
+{
+	return stage->ops->async ? stage->ops->async->finish(stage->device, FINISH_NS) : TP_OK;
+}
+
+enum tp_status tp_stage_collect_loss(struct tp_stage *stage, struct tp_loss_result *result)
+{
+	struct tp_loss_result sums = {0};
+	if (!stage->ops->async)
+		return TP_OK;
+	TP_TRY(stage->ops->async->collect_loss(stage->device, &sums));
+	result->loss_sum += sums.loss_sum;
+	result->top1 += sums.top1;
+	result->top5 += sums.top5;
+	return TP_OK;
 }
 
 void tp_stage_release(struct tp_stage *stage)

@@ -20,6 +20,7 @@ struct tp_stage_spec {
 	bool split;        /* a backward comes in two parts */
 	bool recompute;    /* a backward runs the forward again first, with its own weights */
 	bool blends;       /* a backward may read between two versions */
+	bool copies;       /* messages are copied between stages, not handed over */
 	int32_t infer_sizes[2];
 	int32_t slots;            /* mini-batches, or with TP_SPAN_SLICE micro-batches, in flight */
 	int32_t version_buffers;  /* versions alive at most */
@@ -94,6 +95,13 @@ struct tp_stage {
 enum tp_status tp_stage_init(struct tp_stage *stage, const struct tp_stage_spec *spec, const struct tp_device_ops *ops,
                              const struct tp_device_options *options);
 void tp_stage_release(struct tp_stage *stage);
+
+/* On a device that works on its own: wait until all that was issued is done, a minute at most. Nothing elsewhere. */
+enum tp_status tp_stage_finish(struct tp_stage *stage);
+
+/* Last stage: add what its losses have come to since the last call, where tp_stage_loss() could not say; blocks.
+ * Nothing on a blocking device. */
+enum tp_status tp_stage_collect_loss(struct tp_stage *stage, struct tp_loss_result *result);
 
 /* The stage's output, which is the next one's input. */
 const struct tp_tensor_desc *tp_stage_output(const struct tp_stage *stage);

@@ -151,7 +151,7 @@ enum tp_status tp_stage_lay_out(struct tp_stage *stage, struct tp_stage_sizes *s
 	stage->values[0] = (struct tp_stage_value){.desc = stage->spec.input};
 	/* The samples are uploaded into the slot; elsewhere the input is upstream's buffer, unless it is needed for
 	 * longer than upstream keeps it. */
-	stage->owns_input = stage->spec.index == 0 || stage->spec.split;
+	stage->owns_input = stage->spec.index == 0 || stage->spec.split || stage->spec.copies;
 	if (stage->owns_input)
 		stage->values[0].offset =
 		        place(&sizes->slot_bytes, stage->spec.input.sample_bytes * slot_samples(&stage->spec));

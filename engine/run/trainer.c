@@ -264,6 +264,7 @@ static enum tp_status drive(struct tp_trainer *trainer, struct tp_epoch_result *
 		                             &trainer->modelled_ns);
 	/* A warm-up is no part of what is measured; a tool that waits for the window must not take it for that. */
 	bool measured = tp_crew_run_id(crew) > 0;
+	TP_TRY(tp_crew_start_clocks(crew));
 	if (measured) {
 		struct tp_nvtx_payload payload = epoch_payload(crew);
 		tp_nvtx_begin_measure(&payload);
@@ -324,6 +325,9 @@ static enum tp_status run_epoch(struct tp_trainer *trainer, struct tp_epoch_resu
 	        &trainer->records, crew, crew->config->clock == TP_CLOCK_VIRTUAL ? trainer->modelled_ns : now_ns);
 	if (status == TP_OK)
 		status = drive(trainer, result);
+	struct tp_worker *last = &crew->workers[crew->pipeline.stages - 1];
+	if (status == TP_OK)
+		status = tp_stage_collect_loss(&last->stage, &last->loss);
 	sum_up(trainer, result);
 	for (int32_t s = 0; s < crew->pipeline.stages && status == TP_OK; s++)
 		tp_worker_drain(&crew->workers[s]);

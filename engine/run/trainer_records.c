@@ -43,7 +43,7 @@ static void count_records(const struct tp_crew *crew, int64_t counts[TP_RECORD_K
 	int64_t counted = pipeline->independent ? 2 : 1;
 	counts[TP_RECORD_MEMORY] = 4 * slots + 2 * counted * ops + TP_MEM_KINDS;
 	counts[TP_RECORD_VERSION] = minis + 2;
-	if (crew->config->profile == TP_PROFILE_KERNELS && crew->config->clock == TP_CLOCK_REAL)
+	if (crew->config->profile == TP_PROFILE_KERNELS && crew->config->clock == TP_CLOCK_REAL && !crew->link)
 		counts[TP_RECORD_KERNEL] = count_kernels(crew, forwards, backwards);
 }
 

@@ -35,7 +35,7 @@ static void take_message(const struct epoch *epoch, struct tp_worker *worker, st
 	};
 	if (forward)
 		connect(worker, slot, &op->action, &message);
-	tp_worker_record_message(worker, &message, epoch->start_ns + op->start);
+	tp_worker_write_message(worker, &message, epoch->start_ns + op->start);
 }
 
 /* All arithmetic of an operation happens as it begins: its inputs are there, and nobody looks at its results before it
@@ -52,10 +52,11 @@ static enum tp_status begin(void *context, const struct tp_sim_op *op)
 		take_message(epoch, worker, slot, op);
 	if (op->action.kind == TP_OP_B || op->action.kind == TP_OP_BX)
 		tp_worker_record_reads(worker, &op->action);
-	return tp_worker_compute(worker, slot, &op->action, op->version_read);
+	TP_TRY(tp_worker_compute(worker, slot, &op->action, op->version_read));
+	return tp_stage_finish(&worker->stage);
 }
 
-static void update(const struct epoch *epoch, struct tp_worker *worker, const struct tp_sim_op *op)
+static enum tp_status update(const struct epoch *epoch, struct tp_worker *worker, const struct tp_sim_op *op)
 {
 	int64_t live = worker->station.ledger.live - 1; /* before this update */
 	const struct tp_op_times times = {
@@ -69,6 +70,7 @@ static void update(const struct epoch *epoch, struct tp_worker *worker, const st
 	tp_worker_record_versions(worker, times.start_ns);
 	tp_worker_update(worker, &op->update);
 	tp_worker_record_op(worker, &as_update, &times);
+	return tp_stage_finish(&worker->stage);
 }
 
 static enum tp_status end(void *context, const struct tp_sim_op *op)
@@ -86,7 +88,7 @@ static enum tp_status end(void *context, const struct tp_sim_op *op)
 	tp_worker_leave_slot(worker, &op->action);
 	tp_worker_record_op(worker, &op->action, &times);
 	if (op->updates)
-		update(epoch, worker, op);
+		TP_TRY(update(epoch, worker, op));
 	return epoch->drain ? tp_drain_pass(epoch->drain, false) : TP_OK;
 }
 

@@ -12,6 +12,12 @@ static int64_t run_clock(const struct tp_crew *crew)
 	return tp_now_ns() - crew->clock_zero_ns;
 }
 
+/* The moment after all that was computed so far: a time, or a stamp where nobody knows yet. */
+static int64_t moment(struct tp_worker *worker)
+{
+	return worker->flight.ops ? tp_flight_stamp(&worker->flight) : run_clock(worker->crew);
+}
+
 /* --- choosing ------------------------------------------------------------------------------------------------- */
 
 static const struct tp_planned_op *planned_op(const struct tp_worker *worker)
@@ -24,6 +30,8 @@ static const struct tp_planned_op *planned_op(const struct tp_worker *worker)
 static void look_around(struct tp_worker *worker)
 {
 	struct tp_progress *progress = &worker->station.progress;
+	if (worker->flight.ops)
+		tp_flight_service(worker);
 	if (worker->index > 0)
 		progress->forwards_arrived = tp_channel_delivered(&worker->activations);
 	if (!tp_worker_is_last(worker))
@@ -38,6 +46,8 @@ static bool try_choose(struct tp_worker *worker, void *context)
 	struct tp_action *action = context;
 	const struct tp_progress *progress = &worker->station.progress;
 	look_around(worker);
+	if (worker->flight.failure != TP_OK)
+		return true;
 	if (worker->crew->static_order) {
 		*action = planned_op(worker)->action;
 		return tp_progress_ready(progress, action->kind);
@@ -50,32 +60,43 @@ static bool try_choose(struct tp_worker *worker, void *context)
 
 /* --- messages ---------------------------------------------------------------------------------------------------- */
 
-static bool takes_message(const struct tp_worker *worker, const struct tp_action *action)
+struct tp_channel *tp_worker_message_channel(struct tp_worker *worker, const struct tp_action *action)
 {
 	if (action->kind == TP_OP_F)
-		return worker->index > 0;
-	return action->kind != TP_OP_BW && !tp_worker_is_last(worker);
+		return worker->index > 0 ? &worker->activations : NULL;
+	return action->kind != TP_OP_BW && !tp_worker_is_last(worker) ? &worker->gradients : NULL;
 }
 
-static void take_message(struct tp_worker *worker, const struct tp_action *action, struct tp_activation_slot *slot,
-                         const struct tp_op_times *times)
+static void receive(struct tp_worker *worker, struct tp_channel *channel, const struct tp_action *action,
+                    struct tp_activation_slot *slot, const struct tp_op_times *times)
 {
-	struct tp_channel *channel = action->kind == TP_OP_F ? &worker->activations : &worker->gradients;
-	tp_worker_push_range(worker, TP_NVTX_RECV, action, times->begun.read);
 	const struct tp_message *message = tp_channel_peek(channel);
 	TP_CHECK(message && message->mini == action->mini && message->micro == action->micro);
 	if (action->kind == TP_OP_F) {
 		slot->input = message->activation;
 		slot->input_gradient = message->gradient;
 	}
-	tp_worker_record_message(worker, message, times->start_ns);
+	tp_worker_write_message(worker, message, times->start_ns);
 	tp_channel_pop(channel);
+}
+
+static void take_message(struct tp_worker *worker, const struct tp_action *action, struct tp_activation_slot *slot,
+                         const struct tp_op_times *times)
+{
+	struct tp_channel *channel = tp_worker_message_channel(worker, action);
+	if (!channel)
+		return;
+	tp_worker_push_range(worker, TP_NVTX_RECV, action, times->begun.read);
+	if (worker->flight.ops)
+		tp_flight_take(worker, channel, slot, times->start_ns);
+	else
+		receive(worker, channel, action, slot, times);
 	tp_nvtx_pop();
 }
 
 /* The result of an operation, to whom it concerns. */
-static void send(struct tp_worker *worker, const struct tp_action *action, struct tp_activation_slot *slot,
-                 const struct tp_op_times *times)
+static enum tp_status send(struct tp_worker *worker, const struct tp_action *action, struct tp_activation_slot *slot,
+                           const struct tp_op_times *times)
 {
 	struct tp_worker *workers = worker->crew->workers;
 	struct tp_channel *channel = NULL;
@@ -96,12 +117,16 @@ static void send(struct tp_worker *worker, const struct tp_action *action, struc
 		channel = &workers[worker->index - 1].gradients;
 	}
 	if (!channel)
-		return;
+		return TP_OK;
 	message.bytes = tp_worker_message_bytes(worker, action);
 	tp_worker_push_range(worker, TP_NVTX_SEND, action, times->begun.read);
-	/* A channel is as long as the in-flight limit allows messages to wait in it. */
-	TP_CHECK(tp_channel_send(channel, &message) == TP_SEND_DONE);
+	enum tp_status status = TP_OK;
+	if (worker->flight.ops)
+		status = tp_flight_send(worker, channel, slot, action, &message);
+	else /* a channel is as long as the in-flight limit allows messages to wait in it */
+		TP_CHECK(tp_channel_send(channel, &message) == TP_SEND_DONE);
 	tp_nvtx_pop();
+	return status;
 }
 
 /* --- one operation ----------------------------------------------------------------------------------------------- */
@@ -110,7 +135,7 @@ static void send(struct tp_worker *worker, const struct tp_action *action, struc
 static void slow_down(const struct tp_worker *worker, int64_t start_ns)
 {
 	double speed = tp_emulation_speed(worker->crew->emulation, worker->index);
-	if (speed >= 1)
+	if (speed >= 1 || worker->flight.ops)
 		return;
 	int64_t took = run_clock(worker->crew) - start_ns;
 	int64_t until = worker->crew->clock_zero_ns + start_ns + (int64_t)((double)took / speed);
@@ -158,7 +183,8 @@ static void commit(struct tp_worker *worker)
 		tp_waiter_signal(&crew->workers[crew->pipeline.stages - 1].waiter);
 }
 
-static void update(struct tp_worker *worker, const struct tp_action *action, const struct tp_op_times *backward)
+static enum tp_status update(struct tp_worker *worker, const struct tp_action *action,
+                             const struct tp_op_times *backward)
 {
 	struct tp_version_ledger *ledger = &worker->station.ledger;
 	struct tp_op_times times = {.start_ns = backward->end_ns, .committed = backward->committed};
@@ -172,16 +198,18 @@ static void update(struct tp_worker *worker, const struct tp_action *action, con
 	tp_worker_record_versions(worker, times.start_ns);
 	tp_worker_update(worker, &step);
 	slow_down(worker, times.start_ns);
-	times.end_ns = run_clock(worker->crew);
+	times.end_ns = moment(worker);
 	tp_nvtx_pop();
 	times.in_place = step.in_place;
 	tp_worker_record_op(worker, &as_update, &times);
+	return tp_flight_settle(worker);
 }
 
 static enum tp_status run_operation(struct tp_worker *worker, const struct tp_action *action)
 {
-	struct tp_crew *crew = worker->crew;
-	struct tp_op_times times = {.start_ns = run_clock(crew)};
+	if (worker->flight.ops)
+		TP_TRY(tp_flight_begin(worker, action));
+	struct tp_op_times times = {.start_ns = moment(worker)};
 	bool backward = action->kind == TP_OP_B || action->kind == TP_OP_BX;
 	if (backward && worker->held)
 		times.held_until_ns = times.start_ns;
@@ -190,24 +218,24 @@ static enum tp_status run_operation(struct tp_worker *worker, const struct tp_ac
 	tp_worker_push_range(worker, (enum tp_nvtx_range)action->kind, action, times.begun.read);
 
 	struct tp_activation_slot *slot = tp_worker_slot(worker, action);
-	if (takes_message(worker, action))
-		take_message(worker, action, slot, &times);
+	take_message(worker, action, slot, &times);
 	enum tp_status computed = tp_worker_compute(worker, slot, action, times.begun.read);
 	slow_down(worker, times.start_ns);
-	times.end_ns = run_clock(crew);
+	times.end_ns = moment(worker);
 	tp_nvtx_pop();
 	TP_TRY(computed);
+	TP_TRY(tp_flight_settle(worker));
 
 	if (backward)
 		tp_worker_record_reads(worker, action);
 	bool updates = tp_station_end(&worker->station, action);
-	send(worker, action, slot, &times);
+	TP_TRY(send(worker, action, slot, &times));
 	tp_worker_record_versions(worker, times.end_ns);
 	tp_worker_leave_slot(worker, action);
+	if (worker->flight.ops && slot->unit == 0)
+		TP_TRY(tp_flight_leave(worker, slot));
 	tp_worker_record_op(worker, action, &times);
-	if (updates)
-		update(worker, action, &times);
-	return TP_OK;
+	return updates ? update(worker, action, &times) : TP_OK;
 }
 
 /* --- the epoch --------------------------------------------------------------------------------------------------- */
@@ -217,17 +245,20 @@ static enum tp_status work(struct tp_worker *worker)
 	while (!tp_progress_finished(&worker->station.progress)) {
 		struct tp_action action;
 		TP_TRY(tp_worker_wait(worker, try_choose, &action));
+		TP_TRY(worker->flight.failure);
 		TP_TRY(run_operation(worker, &action));
 		worker->planned++;
 	}
-	return TP_OK;
+	return tp_flight_land(worker);
 }
 
 void tp_worker_epoch(struct tp_worker *worker)
 {
 	tp_worker_begin_kernels(worker);
+	tp_flight_begin_epoch(worker);
 	worker->idle_since_ns = run_clock(worker->crew);
 	enum tp_status status = work(worker);
+	tp_flight_end_epoch(worker);
 	tp_worker_end_kernels(worker);
 	if (status != TP_OK)
 		tp_crew_fail(worker->crew, status);

@@ -7,6 +7,7 @@
 #include "engine/config/run_config.h"
 #include "engine/data/dataset.h"
 #include "engine/run/emulation.h"
+#include "engine/run/flight.h"
 #include "engine/run/soundness.h"
 #include "engine/run/stage.h"
 #include "engine/run/trainer.h"
@@ -24,6 +25,8 @@ struct tp_worker {
 	struct tp_stage stage;
 	struct tp_station station;
 	struct tp_recorder recorder;
+	struct tp_recorder *notes; /* what the stage's thread writes to: the recorder, or that of what is in flight */
+	struct tp_flight flight;
 	struct tp_waiter waiter;
 	struct tp_channel activations; /* from the stage before; unused at stage 0 */
 	struct tp_channel gradients;   /* from the stage after; unused at the last stage */
@@ -59,8 +62,10 @@ struct tp_crew {
 	struct tp_kernel_names kernel_names; /* --profile kernels only */
 	struct tp_verify_report soundness;   /* the verifier's, of this plan and these rings */
 	const struct tp_emulation *emulation;
-	struct tp_courier courier; /* real clock with links only */
+	struct tp_courier courier;      /* real clock with links only */
+	const struct tp_link_ops *link; /* between devices that work on their own; else NULL */
 	int64_t clock_zero_ns;
+	int64_t clock_error_ns; /* how far the devices' clocks may be off the machine's, at most */
 	/* the epoch: its number, and mini-batches (hence updates) before it */
 	int32_t epoch;
 	int64_t minis_before;
@@ -93,11 +98,17 @@ static inline bool tp_worker_is_last(const struct tp_worker *worker)
 	return worker->index == worker->crew->pipeline.stages - 1;
 }
 
+/* The queue that the operation takes a message from; NULL when it takes none. */
+struct tp_channel *tp_worker_message_channel(struct tp_worker *worker, const struct tp_action *action);
+
 /* Wait on the worker's own thread until `ready` says so; it is asked again whenever a neighbour has sent something.
  * Fails when the run was stopped (TP_ERR_INTERRUPTED), another stage failed (TP_ERR_ABORTED) or --timeout is over
  * (TP_ERR_TIMEOUT). */
 typedef bool tp_worker_ready(struct tp_worker *worker, void *context);
 enum tp_status tp_worker_wait(struct tp_worker *worker, tp_worker_ready *ready, void *context);
+
+/* Nobody waits for a message between devices any more. */
+void tp_crew_abort_links(struct tp_crew *crew);
 
 /* Note a failure (with this thread's detail) and stop everyone; only the first counts. */
 void tp_crew_fail(struct tp_crew *crew, enum tp_status status);

@@ -6,8 +6,7 @@
 /* --- slots ---------------------------------------------------------------------------------------------------------
  */
 
-/* What a slot belongs to, 1-based: a mini-batch, or with slots of one micro-batch that. */
-static int64_t unit_of(const struct tp_worker *worker, const struct tp_action *action)
+int64_t tp_worker_unit(const struct tp_worker *worker, const struct tp_action *action)
 {
 	if (worker->crew->span != TP_SPAN_SLICE)
 		return action->mini;
@@ -16,7 +15,7 @@ static int64_t unit_of(const struct tp_worker *worker, const struct tp_action *a
 
 struct tp_activation_slot *tp_worker_slot_of(struct tp_worker *worker, const struct tp_action *action)
 {
-	return tp_activations_of(&worker->stage.activations, unit_of(worker, action));
+	return tp_activations_of(&worker->stage.activations, tp_worker_unit(worker, action));
 }
 
 struct tp_activation_slot *tp_worker_slot(struct tp_worker *worker, const struct tp_action *action)
@@ -24,13 +23,14 @@ struct tp_activation_slot *tp_worker_slot(struct tp_worker *worker, const struct
 	bool begins = action->kind == TP_OP_F && (worker->crew->span == TP_SPAN_SLICE || action->micro <= 0);
 	if (!begins)
 		return tp_worker_slot_of(worker, action);
-	return tp_activations_take(&worker->stage.activations, unit_of(worker, action), &worker->stage.memory);
+	return tp_activations_take(&worker->stage.activations, tp_worker_unit(worker, action), &worker->stage.memory);
 }
 
 void tp_worker_leave_slot(struct tp_worker *worker, const struct tp_action *action)
 {
 	if (action->kind == TP_OP_B || action->kind == TP_OP_BW)
-		tp_activations_give_back(&worker->stage.activations, unit_of(worker, action), &worker->stage.memory);
+		tp_activations_give_back(&worker->stage.activations, tp_worker_unit(worker, action),
+		                         &worker->stage.memory);
 }
 
 /* --- forward --------------------------------------------------------------------------------------------------- */

@@ -9,6 +9,9 @@
 struct tp_activation_slot *tp_worker_slot(struct tp_worker *worker, const struct tp_action *action);
 struct tp_activation_slot *tp_worker_slot_of(struct tp_worker *worker, const struct tp_action *action);
 
+/* What a slot belongs to, 1-based: a mini-batch, or with slots of one micro-batch that. */
+int64_t tp_worker_unit(const struct tp_worker *worker, const struct tp_action *action);
+
 /* A forward or backward whose versions the station has resolved; `read` is that of tp_begun. */
 enum tp_status tp_worker_compute(struct tp_worker *worker, struct tp_activation_slot *slot,
                                  const struct tp_action *action, int64_t read);

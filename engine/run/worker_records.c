@@ -3,14 +3,34 @@
 #include "engine/run/worker_compute.h"
 #include "profiler/kernel_probe.h"
 
+/* The epoch's window, and when the stage became idle. */
+static void note_time(struct tp_worker *worker, int64_t start_ns, int64_t end_ns)
+{
+	if (worker->first_start_ns < 0)
+		worker->first_start_ns = start_ns;
+	worker->last_end_ns = worker->idle_since_ns = end_ns;
+}
+
+void tp_worker_write_op(struct tp_worker *worker, const struct tp_op_record *record)
+{
+	struct tp_ring *ring = &worker->recorder.rings[TP_RECORD_OP];
+	note_time(worker, record->start_ns, record->end_ns);
+	struct tp_op_record *place = tp_ring_next(ring);
+	if (!place)
+		return;
+	*place = *record;
+	tp_ring_commit(ring);
+}
+
 void tp_worker_record_op(struct tp_worker *worker, const struct tp_action *action, const struct tp_op_times *times)
 {
 	const struct tp_crew *crew = worker->crew;
-	if (worker->first_start_ns < 0)
-		worker->first_start_ns = times->start_ns;
-	worker->last_end_ns = worker->idle_since_ns = times->end_ns;
-	struct tp_ring *ring = &worker->recorder.rings[TP_RECORD_OP];
+	const bool timed = worker->notes == &worker->recorder; /* else the times are stamps */
+	if (timed)
+		note_time(worker, times->start_ns, times->end_ns);
+	struct tp_ring *ring = &worker->notes->rings[TP_RECORD_OP];
 	struct tp_op_record *record = tp_ring_next(ring);
+	TP_CHECK(record || timed);
 	if (!record)
 		return;
 	*record = (struct tp_op_record){
@@ -36,7 +56,7 @@ void tp_worker_record_op(struct tp_worker *worker, const struct tp_action *actio
 void tp_worker_record_reads(struct tp_worker *worker, const struct tp_action *action)
 {
 	const struct tp_crew *crew = worker->crew;
-	struct tp_ring *ring = &worker->recorder.rings[TP_RECORD_READ];
+	struct tp_ring *ring = &worker->notes->rings[TP_RECORD_READ];
 	if (crew->span != TP_SPAN_RUNS || ring->capacity == 0)
 		return;
 	int32_t count =
@@ -61,7 +81,7 @@ void tp_worker_record_reads(struct tp_worker *worker, const struct tp_action *ac
 	}
 }
 
-void tp_worker_record_message(struct tp_worker *worker, const struct tp_message *message, int64_t taken_ns)
+void tp_worker_write_message(struct tp_worker *worker, const struct tp_message *message, int64_t taken_ns)
 {
 	const struct tp_crew *crew = worker->crew;
 	struct tp_ring *ring = &worker->recorder.rings[TP_RECORD_MESSAGE];
@@ -82,7 +102,7 @@ void tp_worker_record_message(struct tp_worker *worker, const struct tp_message 
 	        .from_stage = (int16_t)(gradient ? worker->index + 1 : worker->index - 1),
 	        .to_stage = (int16_t)worker->index,
 	        .is_gradient = gradient,
-	        .handed_over = crew->emulation->boundaries == NULL,
+	        .handed_over = crew->link ? !crew->link->copies : crew->emulation->boundaries == NULL,
 	};
 	tp_ring_commit(ring);
 }
@@ -96,8 +116,8 @@ void tp_worker_note_freed(void *context, int64_t version)
 
 void tp_worker_record_versions(struct tp_worker *worker, int64_t now_ns)
 {
-	struct tp_ring *ring = &worker->recorder.rings[TP_RECORD_VERSION];
-	worker->recorder.now_ns = now_ns;
+	struct tp_ring *ring = &worker->notes->rings[TP_RECORD_VERSION];
+	worker->notes->now_ns = now_ns;
 	for (int32_t i = 0; i < worker->freed_count; i++) {
 		struct tp_version_record *record = tp_ring_next(ring);
 		if (!record)
@@ -120,7 +140,8 @@ void tp_worker_begin_kernels(struct tp_worker *worker)
 	worker->counted_count = 0;
 	if (crew->config->profile != TP_PROFILE_KERNELS || rings[TP_RECORD_OP].capacity == 0)
 		return;
-	if (rings[TP_RECORD_KERNEL].capacity > 0) /* a device without values has no kernels */
+	/* A device without values has no kernels, and one that works on its own traces them itself. */
+	if (rings[TP_RECORD_KERNEL].capacity > 0)
 		tp_kernel_probe = (struct tp_kernel_probe){&worker->recorder, crew->clock_zero_ns};
 	tp_counters_start(&worker->counters, tp_counter_events, TP_COUNTERS);
 }

@@ -17,11 +17,13 @@ struct tp_op_times {
 
 void tp_worker_record_op(struct tp_worker *worker, const struct tp_action *action, const struct tp_op_times *times);
 
+/* Records that are complete, by the run's clock: an operation that is over, and a message with the start of the
+ * operation that took it. */
+void tp_worker_write_op(struct tp_worker *worker, const struct tp_op_record *record);
+void tp_worker_write_message(struct tp_worker *worker, const struct tp_message *message, int64_t taken_ns);
+
 /* A backward whose micro-batches may have read different weights: what each did. Before its station has ended it. */
 void tp_worker_record_reads(struct tp_worker *worker, const struct tp_action *action);
-
-/* The message that an operation consumed, as it took it. */
-void tp_worker_record_message(struct tp_worker *worker, const struct tp_message *message, int64_t taken_ns);
 
 /* The ledger's word that a version is free (a tp_ledger_freed); its time follows: */
 void tp_worker_note_freed(void *context, int64_t version);

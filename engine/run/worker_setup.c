@@ -10,9 +10,11 @@ enum tp_status tp_worker_init(struct tp_worker *worker, int64_t spin_ns)
 	int32_t backwards = tp_backwards_per_mini(pipeline->policy, pipeline->micro_batches);
 	/* A neighbour cannot send more than the first stage holds. */
 	int64_t minis = tp_minis_in_flight(pipeline, 0);
+	/* Where operations are in flight, their messages keep their places meanwhile. */
+	int64_t more = worker->stage.ops->async ? TP_FLIGHT_MESSAGES : 0;
 	TP_TRY(tp_waiter_init(&worker->waiter, spin_ns));
-	TP_TRY(tp_channel_init(&worker->activations, minis * forwards, &worker->waiter));
-	TP_TRY(tp_channel_init(&worker->gradients, minis * backwards, &worker->waiter));
+	TP_TRY(tp_channel_init(&worker->activations, minis * forwards + more, &worker->waiter));
+	TP_TRY(tp_channel_init(&worker->gradients, minis * backwards + more, &worker->waiter));
 	TP_TRY(tp_station_init(&worker->station, pipeline, worker->index));
 	worker->runs = tp_alloc_array((size_t)forwards, sizeof *worker->runs);
 	worker->freed = tp_alloc_array((size_t)worker->stage.spec.version_buffers, sizeof *worker->freed);
@@ -61,6 +63,7 @@ void tp_worker_begin_records(struct tp_worker *worker, int64_t now_ns)
 	struct tp_version_ledger *ledger = &worker->station.ledger;
 	tp_recorder_restart(&worker->recorder);
 	worker->recorder.now_ns = now_ns;
+	worker->notes = &worker->recorder;
 	worker->stage.memory.recorder = records ? &worker->recorder : NULL;
 	ledger->freed = records ? tp_worker_note_freed : NULL;
 	ledger->freed_context = worker;

@@ -5,6 +5,8 @@
 
 /* A waiting stage looks up this often, to see that the run was stopped or its time is over. */
 #define LOOK_UP_NS (TP_NS_PER_S / 10)
+/* One whose device works on its own, which wakes nobody, looks this often. */
+#define LOOK_AT_DEVICE_NS (TP_NS_PER_S / 50000)
 
 void tp_crew_fail(struct tp_crew *crew, enum tp_status status)
 {
@@ -15,6 +17,7 @@ void tp_crew_fail(struct tp_crew *crew, enum tp_status status)
 	}
 	(void)pthread_mutex_unlock(&crew->failure_mutex);
 	atomic_store(&crew->abort, true);
+	tp_crew_abort_links(crew);
 	for (int32_t s = 0; s < crew->pipeline.stages; s++)
 		tp_waiter_signal(&crew->workers[s].waiter);
 }
@@ -31,6 +34,13 @@ static enum tp_status check_stop(const struct tp_crew *crew)
 static enum tp_status time_is_over(const struct tp_worker *worker)
 {
 	const struct tp_progress *progress = &worker->station.progress;
+	if (worker->flight.next > worker->flight.settled)
+		return tp_fail(
+		        TP_ERR_TIMEOUT,
+		        "stage %d waited %.1f s for its device or its neighbours (--timeout): %lld operations are "
+		        "over, more were issued",
+		        worker->index, (double)worker->crew->config->timeout_ns * 1e-9,
+		        (long long)worker->flight.harvested);
 	return tp_fail(
 	        TP_ERR_TIMEOUT,
 	        "stage %d waited %.1f s for its neighbours (--timeout): %lld forwards and %lld backwards done of "
@@ -52,7 +62,7 @@ static enum tp_status wait_until(struct tp_worker *worker, tp_worker_ready *read
 			deadline = now + worker->crew->config->timeout_ns;
 		if (now >= deadline)
 			return time_is_over(worker);
-		int64_t look_up = now + LOOK_UP_NS;
+		int64_t look_up = now + (worker->flight.ops ? LOOK_AT_DEVICE_NS : LOOK_UP_NS);
 		(void)tp_waiter_wait(&worker->waiter, count, look_up < deadline ? look_up : deadline);
 	}
 }

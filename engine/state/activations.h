@@ -11,7 +11,10 @@ struct tp_activation_slot {
 	unsigned char *base;   /* values and saved areas, at the offsets of the stage's layout */
 	void *output_gradient; /* message from downstream: gradient of the stage's output */
 	const void *input;     /* upstream's buffer of this unit; at stage 0 in `base` */
-	void *input_gradient;  /* upstream's buffer for the gradient; NULL at stage 0 */
+	void *input_gradient;  /* where its gradient goes: upstream's buffer, or one of its own; NULL at stage 0 */
+	void *own_gradient;    /* where messages are copied; NULL: nowhere */
+	void *sent_to;         /* upstream's buffer that own_gradient is copied to */
+	int64_t promised;      /* unit whose input is on its way into the slot, until it is given back; 0: none */
 	int32_t *labels;       /* last stage: one for each sample, else NULL */
 	int64_t unit;          /* that holds it, 0 when free */
 };
@@ -23,11 +26,17 @@ struct tp_activations {
 	struct tp_arena arena, labels; /* labels are the host's */
 };
 
-/* `count` slots. Release with tp_activations_release(); safe after a failure. */
+/* `count` slots; message_bytes of the output's gradient, own_gradient_bytes of the input's (0: none). Release with
+ * tp_activations_release(); safe after a failure. */
 enum tp_status tp_activations_init(struct tp_activations *activations, int32_t count, size_t slot_bytes,
-                                   size_t message_bytes, int32_t labels, const struct tp_memory_source *source,
-                                   struct tp_memory_ledger *memory);
+                                   size_t message_bytes, size_t own_gradient_bytes, int32_t labels,
+                                   const struct tp_memory_source *source, struct tp_memory_ledger *memory);
 void tp_activations_release(struct tp_activations *activations);
+
+/* The slot that a unit's input may be copied to before it is taken; NULL while another unit holds it or was promised
+ * it.
+ */
+struct tp_activation_slot *tp_activations_promise(struct tp_activations *activations, int64_t unit);
 
 /* The slot of a unit: taken by its first forward, given back by its backward, in any order among those in flight. */
 struct tp_activation_slot *tp_activations_take(struct tp_activations *activations, int64_t unit,

@@ -11,6 +11,8 @@ enum tp_status tp_channel_init(struct tp_channel *channel, int64_t capacity, str
 	channel->mask = size - 1;
 	channel->receiver = receiver;
 	channel->courier = NULL;
+	channel->marks = NULL;
+	channel->way = NULL;
 	channel->messages = tp_alloc_array((size_t)size, sizeof *channel->messages);
 	tp_channel_reset(channel);
 	return channel->messages ? TP_OK : TP_ERR_NOMEM;
@@ -66,6 +68,32 @@ enum tp_send tp_channel_send(struct tp_channel *channel, const struct tp_message
 	return TP_SEND_DONE;
 }
 
+enum tp_send tp_channel_post(struct tp_channel *channel, const struct tp_message *message)
+{
+	if (!put(channel, message))
+		return TP_SEND_BUSY;
+	tp_waiter_signal(channel->receiver);
+	return TP_SEND_DONE;
+}
+
+const struct tp_message *tp_channel_next_posted(struct tp_channel *channel)
+{
+	if (channel->posted == atomic_load_explicit(&channel->sent, memory_order_acquire))
+		return NULL;
+	return &channel->messages[channel->posted & channel->mask];
+}
+
+const struct tp_message *tp_channel_next_taken(struct tp_channel *channel)
+{
+	return channel->taken < tp_channel_delivered(channel) ? &channel->messages[channel->taken & channel->mask]
+	                                                      : NULL;
+}
+
+void tp_channel_deliver(struct tp_channel *channel, int64_t count)
+{
+	atomic_store_explicit(&channel->delivered, count, memory_order_release);
+}
+
 const struct tp_message *tp_channel_peek(struct tp_channel *channel)
 {
 	int64_t received = atomic_load_explicit(&channel->received, memory_order_relaxed);
@@ -89,6 +117,7 @@ void tp_channel_reset(struct tp_channel *channel)
 	atomic_store(&channel->delivered, 0);
 	atomic_store(&channel->received, 0);
 	channel->link_free_ns = 0;
+	channel->posted = channel->taken = 0;
 	if (channel->courier)
 		tp_courier_unlock(channel->courier);
 }

@@ -15,13 +15,24 @@
 #include "engine/config/link.h"
 #include "engine/transport/waiter.h"
 
+struct tp_mark;
+struct tp_link_way;
+
+/* Moments of a message between devices that work on their own, made for a place in the queue and recorded anew for
+ * every message that lies there. */
+struct tp_message_marks {
+	struct tp_mark *ready;           /* the sender has it */
+	struct tp_mark *began, *arrived; /* of the copy; NULL where nothing is copied */
+};
+
 struct tp_message {
 	int64_t mini;  /* 1-based in the epoch */
 	int32_t micro; /* or TP_WHOLE */
 	int64_t bytes;
 	const void *activation; /* downstream: the sender's mini-batch buffer of its output, first sample */
 	void *gradient;         /* downstream: where the receiver is to write the gradient of all of it */
-	int64_t ready_ns, sent_ns, arrived_ns; /* on the run's clock */
+	int64_t ready_ns, sent_ns, arrived_ns; /* on the run's clock; not of a message with marks: */
+	const struct tp_message_marks *marks;  /* NULL: what is sent is there */
 };
 
 struct tp_courier;
@@ -33,6 +44,11 @@ struct tp_channel {
 	struct tp_courier *courier; /* NULL: what is sent is there; not owned */
 	struct tp_link link;        /* with a courier; one direction */
 	int64_t link_free_ns;       /* sender's: when the link has sent all it was given, on the run's clock */
+	/* Between devices that work on their own, see engine/run/flight.h; the receiver's counts: */
+	struct tp_message_marks *marks; /* one for each place; NULL: blocking devices; not owned */
+	struct tp_link_way *way;        /* that messages are carried on; not owned */
+	int64_t posted;                 /* messages whose copy the receiver has asked for */
+	int64_t taken;                  /* messages whose operation was issued; received when it is over */
 	/* The counters lie on cache lines of their own: each is written by one side. */
 	_Alignas(64) _Atomic int64_t sent;      /* in the ring */
 	_Alignas(64) _Atomic int64_t delivered; /* of those, arrived */
@@ -50,6 +66,20 @@ void tp_channel_release(struct tp_channel *channel);
 enum tp_send tp_channel_send(struct tp_channel *channel, const struct tp_message *message);
 /* The same past any emulated link, while none of its messages is under way. */
 enum tp_send tp_channel_send_now(struct tp_channel *channel, const struct tp_message *message);
+
+/* Between devices that work on their own: the marks of the next message, to be recorded before it is put into the
+ * queue; and put it there. It is delivered when the receiver says so, which may ask for a copy first. */
+static inline const struct tp_message_marks *tp_channel_next_marks(const struct tp_channel *channel)
+{
+	return &channel->marks[atomic_load_explicit(&channel->sent, memory_order_relaxed) & channel->mask];
+}
+enum tp_send tp_channel_post(struct tp_channel *channel, const struct tp_message *message);
+
+/* Receiver's side of the same: the next message to ask for, or NULL; the next one to take, once delivered. */
+const struct tp_message *tp_channel_next_posted(struct tp_channel *channel);
+const struct tp_message *tp_channel_next_taken(struct tp_channel *channel);
+/* `count` messages are delivered since the beginning. */
+void tp_channel_deliver(struct tp_channel *channel, int64_t count);
 
 /* Receiver's side: messages delivered since the beginning; the next one, or NULL; and done with the next one. */
 static inline int64_t tp_channel_delivered(struct tp_channel *channel)

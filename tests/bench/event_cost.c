@@ -41,7 +41,7 @@ static void operation(struct tp_worker *worker, int64_t number)
 static void message(struct tp_worker *worker, int64_t number)
 {
 	const struct tp_message taken = {.mini = number, .ready_ns = number, .bytes = 1};
-	tp_worker_record_message(worker, &taken, number);
+	tp_worker_write_message(worker, &taken, number);
 }
 
 /* In turns more and less, so that the ledger stays as it is. */
@@ -58,6 +58,7 @@ static void kernel(struct tp_worker *worker, int64_t number)
 
 static double ns_per_event(bench_event *event, struct tp_worker *worker, int64_t events)
 {
+	worker->notes = &worker->recorder;
 	tp_recorder_restart(&worker->recorder);
 	int64_t start_ns = tp_now_ns();
 	for (int64_t i = 0; i < events; i++) {

@@ -1,8 +1,8 @@
 /* fakecuda: a stand-in for CUDA's libraries, for tests of the host's logic where there is no GPU. It exports the same
- * functions under the same names; memory is the host's. What is issued to a stream waits in a queue and is run later, by
- * whoever waits, in a random order across streams that a seed decides (FAKECUDA_SEED) and that respects streams and
- * events alone. Every access to memory is checked: two that touch the same bytes, one of them writing, must be ordered by
- * streams, events and host waits, or the program has a race, whatever order came out this time.
+ * functions under the same names; memory is the host's. What is issued to a stream waits in a queue and is run later,
+ * by whoever waits, in a random order across streams that a seed decides (FAKECUDA_SEED) and that respects streams and
+ * events alone. Every access to memory is checked: two that touch the same bytes, one of them writing, must be ordered
+ * by streams, events and host waits, or the program has a race, whatever order came out this time.
  *
  * It says nothing of speed, of the real kernels or of the real libraries. */
 #ifndef TP_TESTS_FAKECUDA_FAKE_H
@@ -49,7 +49,8 @@ cudaError_t fake_submit(cudaStream_t stream, const char *call, const char *name,
                         void (*run)(const void *args), const void *args, size_t args_bytes);
 
 /* Has this call of `function` to fail? Counts calls by name; FAKECUDA_FAIL="cudaMalloc:3:2,cudnnConvolutionForward:1:8"
- * makes the 3rd call of the one return 2 and the 1st of the other 8 (and all after them, where the number is followed by
+ * makes the 3rd call of the one return 2 and the 1st of the other 8 (and all after them, where the number is followed
+ * by
  * '+'). 0: no. */
 int fake_injected(const char *function);
 
@@ -92,14 +93,14 @@ struct fake_counts {
 	char first_race[256]; /* what touched what, in words; "" when there was none */
 };
 
-FAKE_EXPORT const char *fakecuda_label(void); /* FAKECUDA_LABEL: its presence says that this is no CUDA */
-FAKE_EXPORT void fakecuda_reset(uint64_t seed); /* forget races and injections; nothing may be under way */
+FAKE_EXPORT const char *fakecuda_label(void);       /* FAKECUDA_LABEL: its presence says that this is no CUDA */
+FAKE_EXPORT void fakecuda_reset(uint64_t seed);     /* forget races and injections; nothing may be under way */
 FAKE_EXPORT void fakecuda_inject(const char *text); /* as FAKECUDA_FAIL; NULL: nothing any more */
 FAKE_EXPORT void fakecuda_counts(struct fake_counts *counts);
 /* Nothing that is issued to any stream is run any more: a device that hangs. */
 FAKE_EXPORT void fakecuda_hang(bool hang);
-/* Lifetimes inside an allocation, in the order of a stream: from here on these bytes are nobody's (until they are written
- * as a whole again), and reading them is an error. */
+/* Lifetimes inside an allocation, in the order of a stream: from here on these bytes are nobody's (until they are
+ * written as a whole again), and reading them is an error. */
 FAKE_EXPORT void fakecuda_retire(cudaStream_t stream, const void *at, size_t bytes);
 
 #endif
