@@ -5,6 +5,7 @@
 #define TP_ENGINE_CUDA_API_H
 
 #include <cublasLt.h>
+#include <cuda_profiler_api.h>
 #include <cuda_runtime_api.h>
 #include <cudnn.h>
 #include <cupti.h>
