@@ -99,7 +99,6 @@ static void print_devices(void)
 		printf("  %-12s %s: %s\n", tp_devices[i]->name, usable ? "usable" : "not usable", tp_text_get(&line));
 		tp_text_release(&line);
 	}
-	printf("  %-12s not built: this version has no CUDA device\n", "cuda");
 }
 
 static void print_libraries(void)

@@ -49,4 +49,62 @@ else()
   message(STATUS "NVTX: switched off: no ranges")
 endif()
 
+# CUDA is loaded at run time; to build the plugin takes the headers of its libraries, and nvcc for our kernels.
+option(TPBENCH_CUDA "The plugin of the device cuda, where the CUDA toolkit is found" ON)
+set(TPBENCH_CUDA_ARCHITECTURES 75 80 86 89 90 100 120 CACHE STRING
+  "GPUs that our kernels are compiled for, oldest first; for newer ones the last is kept as PTX")
+set(TPBENCH_CUDA_FOUND 0)
+add_library(cuda_headers INTERFACE)
+set(cuda_missing "")
+if(TPBENCH_CUDA)
+  find_package(CUDAToolkit QUIET)
+  set(cuda_includes "")
+  foreach(header cuda_runtime_api.h cudnn.h cublasLt.h nccl.h cupti.h)
+    string(MAKE_C_IDENTIFIER "TPBENCH_DIR_OF_${header}" folder)
+    find_path(${folder} ${header} HINTS ${CUDAToolkit_INCLUDE_DIRS} ENV CUDA_HOME
+      PATHS /usr/local/cuda/include /usr/local/cuda/extras/CUPTI/include PATH_SUFFIXES include extras/CUPTI/include)
+    mark_as_advanced(${folder})
+    if(${folder})
+      list(APPEND cuda_includes "${${folder}}")
+    else()
+      list(APPEND cuda_missing ${header})
+    endif()
+  endforeach()
+  list(REMOVE_DUPLICATES cuda_includes)
+  find_program(TPBENCH_NVCC nvcc HINTS ${CUDAToolkit_BIN_DIR} ENV CUDA_HOME PATHS /usr/local/cuda/bin PATH_SUFFIXES bin)
+  if(NOT TPBENCH_NVCC)
+    list(APPEND cuda_missing nvcc)
+  endif()
+  if(NOT cuda_missing)
+    # Older releases lack functions that the plugin calls, or have them with other arguments.
+    include(CheckCSourceCompiles)
+    set(CMAKE_REQUIRED_INCLUDES ${cuda_includes})
+    check_c_source_compiles("
+      #include <cuda_runtime_api.h>
+      #include <cudnn.h>
+      #include <cublasLt.h>
+      #include <nccl.h>
+      #include <cupti.h>
+      #if CUDART_VERSION < 13000 || CUDNN_MAJOR < 9
+      #error too old
+      #endif
+      int main(void) { return sizeof(&cuptiSubscribe_v2) + sizeof(&ncclCommInitRankConfig) != 2 * sizeof(void *); }"
+      TPBENCH_CUDA_HEADERS_FIT)
+    unset(CMAKE_REQUIRED_INCLUDES)
+    if(NOT TPBENCH_CUDA_HEADERS_FIT)
+      list(APPEND cuda_missing "CUDA 13 with cuDNN 9 and NCCL 2.14 or newer")
+    endif()
+  endif()
+  list(JOIN cuda_missing ", " cuda_missing)
+endif()
+if(TPBENCH_CUDA AND NOT cuda_missing)
+  set(TPBENCH_CUDA_FOUND 1)
+  target_include_directories(cuda_headers SYSTEM INTERFACE ${cuda_includes})
+  message(STATUS "CUDA: the plugin is in the build (${TPBENCH_NVCC})")
+elseif(TPBENCH_CUDA)
+  message(STATUS "CUDA: not found: ${cuda_missing}: no device cuda")
+else()
+  message(STATUS "CUDA: switched off: no device cuda")
+endif()
+
 set(TPBENCH_TEST_DATA "${CMAKE_SOURCE_DIR}/../shared/data" CACHE PATH "Folder of real data sets for tests; tests skip by name what is missing")

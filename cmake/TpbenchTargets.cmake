@@ -34,6 +34,18 @@ function(tpbench_library name)
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
 endfunction()
 
+# Plugins that are loaded at run time lie here, and `../lib/tpbench` of the program once installed.
+include(GNUInstallDirs)
+set(TPBENCH_PLUGIN_DIR "${CMAKE_BINARY_DIR}/lib/tpbench")
+
+# A program that may load a plugin, which takes functions of ours from it.
+function(tpbench_loads_plugins name)
+  set_target_properties(${name} PROPERTIES ENABLE_EXPORTS ON)
+  if(TARGET tpb_cuda)
+    add_dependencies(${name} tpb_cuda)
+  endif()
+endfunction()
+
 # A test is one process of its own. LABEL slow keeps it out of the quick run; RUN_AS gives extra arguments.
 function(tpbench_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT;LABEL" "SOURCES;DEPENDS;ARGS" ${ARGN})
@@ -42,9 +54,10 @@ function(tpbench_test name)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE tpbench_flags ${ARG_DEPENDS} PkgConfig::CMOCKA)
+  tpbench_loads_plugins(${name})
   add_test(NAME ${name} COMMAND ${name} ${ARG_ARGS})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} SKIP_RETURN_CODE 77
-    ENVIRONMENT "OMP_NUM_THREADS=1;TPBENCH_TEST_DATA=${TPBENCH_TEST_DATA}")
+    ENVIRONMENT "OMP_NUM_THREADS=1;TPBENCH_TEST_DATA=${TPBENCH_TEST_DATA};TPBENCH_CUDA_PLUGIN=${TPBENCH_PLUGIN_DIR}/libtpb_cuda.so")
   if(ARG_LABEL)
     set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL})
   endif()

@@ -5,27 +5,25 @@
 #include "engine/backend/devices.h"
 
 const struct tp_device_ops *const tp_devices[] = {
-        &tp_device_cpu,
-        &tp_device_reference,
-        &tp_device_null,
-        NULL,
+        &tp_device_cpu, &tp_device_cuda, &tp_device_reference, &tp_device_null, NULL,
 };
 
 enum tp_status tp_device_check(const struct tp_device_ops *ops)
 {
+	const bool plugin = ops->resolve != NULL; /* the table that it resolves to has the rest */
 	const struct {
 		const char *name;
 		bool present;
 	} required[] = {
 	        {"probe", ops->probe != NULL},
-	        {"open", ops->open != NULL},
-	        {"close", ops->close != NULL},
-	        {"kernel_new", ops->kernel_new != NULL},
-	        {"upload", ops->upload != NULL},
-	        {"sgd", ops->sgd != NULL},
-	        {"loss_forward", ops->loss_forward != NULL},
-	        {"loss_backward", ops->loss_backward != NULL},
-	        {"blend", ops->blend != NULL},
+	        {"open", plugin || ops->open != NULL},
+	        {"close", plugin || ops->close != NULL},
+	        {"kernel_new", plugin || ops->kernel_new != NULL},
+	        {"upload", plugin || ops->upload != NULL},
+	        {"sgd", plugin || ops->sgd != NULL},
+	        {"loss_forward", plugin || ops->loss_forward != NULL},
+	        {"loss_backward", plugin || ops->loss_backward != NULL},
+	        {"blend", plugin || ops->blend != NULL},
 	};
 	for (size_t i = 0; i < sizeof required / sizeof required[0]; i++)
 		if (!required[i].present)

@@ -7,5 +7,6 @@
 extern const struct tp_device_ops tp_device_cpu;       /* oneDNN */
 extern const struct tp_device_ops tp_device_reference; /* double precision, plain C */
 extern const struct tp_device_ops tp_device_null;      /* no values */
+extern const struct tp_device_ops tp_device_cuda;      /* of a plugin; not a device of its own */
 
 #endif
