@@ -7,6 +7,8 @@
 #include <stdint.h>
 
 #include "engine/base/status.h"
+#include "profiler/kernel_names.h"
+#include "profiler/records.h"
 
 /* How GPU times of a run were obtained, from the best to the least. */
 #define TP_GPU_TRACE_MODE_LIST(X)                                                              \
@@ -59,7 +61,49 @@ struct tp_gpu_trace {
 	int64_t unmatched;      /* records whose operation is not known */
 	int64_t overhead_ns;    /* what the tracer says that it took of the epoch */
 	int64_t clock_error_ns; /* how far GPU and host times may be apart; 0: one clock */
+	/* Memory of all GPUs as the driver gave it to this process, so far as the tracer saw it; in the epoch there
+	 * should be no allocation. */
+	int64_t allocated_peak_bytes, allocations;
 };
+
+/* Everything that ran is there, with its times. */
+static inline bool tp_gpu_trace_complete(const struct tp_gpu_trace *trace)
+{
+	return trace->mode == TP_GPU_TRACE_CUPTI && trace->dropped == 0 && trace->untimed == 0;
+}
+
+/* A GPU, as its driver describes it. 0 and "" where it does not tell. */
+struct tp_gpu_info {
+	int32_t number; /* as in tp_gpu_place */
+	char name[128];
+	char bus[32];  /* "0000:17:00.0" */
+	char uuid[48]; /* "GPU-" and 32 digits in groups */
+	int64_t memory_bytes, l2_cache_bytes, memory_bandwidth_bytes_per_s, clock_rate_hz;
+	int32_t multiprocessors, compute_major, compute_minor;
+};
+
+/* An epoch's trace as records of the run: by stage (-1, not known, first), then by time, on the run's clock. */
+struct tp_gpu_records {
+	struct tp_kernel_record *kernels;
+	struct tp_gpu_kernel *launches; /* how each of them ran, in the same order */
+	struct tp_gpu_copy *copies;
+	int64_t kernel_count, copy_count;
+};
+
+/* `clock_zero_ns` is the start of the run on the machine's monotonic clock. Kernels' names are added to `names`. What
+ * belongs to no operation gets the stage whose operations ran on the same stream, if there is one. TP_ERR_NOMEM;
+ * release also then. */
+enum tp_status tp_gpu_records_make(const struct tp_gpu_trace *trace, int64_t clock_zero_ns,
+                                   struct tp_kernel_names *names, struct tp_gpu_records *records);
+void tp_gpu_records_release(struct tp_gpu_records *records);
+
+/* Better times for what the engine recorded, from a trace that is complete: an operation lasts from its first kernel's
+ * start to its last one's end, a message is under way while its copy is. Operations without kernels, and messages
+ * without a copy of their size within or between GPUs in the receiving operation, keep their times; so do memory and
+ * versions. `ops` by stage, then by time, and they stay so: none of a stage begins before the one before it ended.
+ * `messages` by receiving stage, then in the order taken. TP_ERR_NOMEM, before anything is changed. */
+enum tp_status tp_gpu_refine(const struct tp_gpu_records *records, struct tp_op_record *ops, int64_t op_count,
+                             struct tp_message_record *messages, int64_t message_count);
 
 /* At most one run at a time. Nothing here ends a run: where tracing is refused the mode says so. */
 struct tp_gpu_tracer {

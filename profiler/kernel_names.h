@@ -11,13 +11,14 @@
 #define TP_KERNEL_UNNAMED (-1)
 
 struct tp_kernel_name {
-	char name[32];           /* of the library's primitive or of the engine's loop: "convolution", "sgd" */
-	char implementation[64]; /* as the library names it; "" for loops of the engine */
-	char pass[4];            /* F, BD (gradient of the input), BW (of the weights), B (both), U */
-	char layer[48];          /* "features.0"; "" where it is no layer's */
-	char shape[64];          /* "48x3x32x32 -> 48x64x32x32 k3s1p1" */
-	int64_t moved_bytes;     /* sizes of its arguments; 0: not known */
-	int64_t kernel_flops;    /* counted from the shape, 2 for a multiplication with addition; 0: not counted */
+	char name[64];            /* of the library's primitive, the engine's loop or the GPU's kernel: "sgd" */
+	char implementation[192]; /* as the library names it, with all a GPU's kernel is called; "" for loops of the
+	                             engine */
+	char pass[4];             /* F, BD (gradient of the input), BW (of the weights), B (both), U */
+	char layer[48];           /* "features.0"; "" where it is no layer's */
+	char shape[64];           /* "48x3x32x32 -> 48x64x32x32 k3s1p1" */
+	int64_t moved_bytes;      /* sizes of its arguments; 0: not known */
+	int64_t kernel_flops;     /* counted from the shape, 2 for a multiplication with addition; 0: not counted */
 };
 
 /* Zeroed: empty. */
