@@ -72,7 +72,14 @@ SELECT start_ns AS start, end_ns AS "end", gpu_number AS deviceId, context_numbe
 	copy_bytes AS bytes, copy_kind AS copyKind, NULL AS deprecatedSrcId, CASE copy_kind WHEN 1 THEN 1 ELSE 2 END AS srcKind,
 	CASE copy_kind WHEN 2 THEN 1 ELSE 2 END AS dstKind, NULL AS srcDeviceId, NULL AS srcContextId, NULL AS dstDeviceId,
 	NULL AS dstContextId, NULL AS migrationCause, NULL AS graphNodeId, NULL AS virtualAddress, run_id
-FROM device_copy JOIN run USING (run_id);
+FROM device_copy JOIN run USING (run_id) WHERE copy_kind <> 0;
+
+CREATE VIEW CUPTI_ACTIVITY_KIND_MEMSET AS
+	-- Memory that a GPU set, copies of kind 0. To which value is not recorded.
+SELECT start_ns AS start, end_ns AS "end", gpu_number AS deviceId, context_number AS contextId, NULL AS greenContextId,
+	stream_number AS streamId, correlation_number AS correlationId, (writer_pid & 0xffffff) << 24 AS globalPid,
+	NULL AS value, copy_bytes AS bytes, NULL AS graphNodeId, 2 AS memKind, run_id
+FROM device_copy JOIN run USING (run_id) WHERE copy_kind = 0;
 
 CREATE VIEW CUPTI_ACTIVITY_KIND_RUNTIME AS
 	-- Calls of the CUDA runtime: there are none, they are not recorded.

@@ -381,6 +381,24 @@ CREATE TABLE gpu (
 	PRIMARY KEY (run_id, gpu_number)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE gpu_trace (
+	-- How the times of a GPU's epoch were obtained, and what the tracer says of itself. Lost records are part of the
+	-- epoch's dropped_record_count, too: there are no figures then.
+	run_id INTEGER NOT NULL,
+	epoch INTEGER NOT NULL,
+	trace_mode TEXT NOT NULL CHECK (trace_mode IN ('cupti', 'events', 'host')), -- what is timed: kernels; operations, by events; the same, by the host
+	reason TEXT NOT NULL, -- why it is no better than that, empty when it is the best
+	lost_record_count INTEGER NOT NULL,
+	untimed_kernel_count INTEGER NOT NULL, -- without times, left out
+	unmatched_record_count INTEGER NOT NULL, -- kernels and copies whose operation is not known
+	overhead_ns INTEGER NOT NULL, -- what the tracer took, as it says itself
+	clock_error_ns INTEGER NOT NULL, -- how far times of GPU and host may be apart; 0: one clock
+	allocated_peak_bytes INTEGER NOT NULL, -- of all GPUs by this process, as the tracer saw it
+	window_allocation_count INTEGER NOT NULL, -- of GPU memory in the epoch
+	PRIMARY KEY (run_id, epoch),
+	FOREIGN KEY (run_id, epoch) REFERENCES epoch
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE counter (
 	-- Counters of the processor over the window, of the thread that ran the stage, with --profile kernels.
 	run_id INTEGER NOT NULL,

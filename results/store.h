@@ -11,12 +11,13 @@
 
 #include "engine/base/status.h"
 #include "profiler/counters.h"
+#include "profiler/gpu_trace.h"
 #include "profiler/kernel_names.h"
 #include "profiler/metrics.h"
 
 /* PRAGMA application_id of our files ("TPBN") and the schema version this build writes. */
 #define TP_STORE_APPLICATION_ID 0x5450424e
-#define TP_STORE_SCHEMA_VERSION 3
+#define TP_STORE_SCHEMA_VERSION 4
 
 struct tp_store;
 
@@ -90,6 +91,8 @@ struct tp_store_run {
 	int32_t link_count;
 	const struct tp_store_worker *workers;
 	int32_t worker_count;
+	const struct tp_gpu_info *gpus; /* that it uses; NULL: none */
+	int32_t gpu_count;
 };
 
 /* A run begins; one transaction. `*run_id` identifies it from here on. */
@@ -99,8 +102,8 @@ enum tp_status tp_store_begin_run(struct tp_store *store, const struct tp_store_
 enum tp_status tp_store_add_costs(struct tp_store *store, int64_t run_id, const struct tp_store_cost *costs,
                                   int64_t count);
 
-/* The names of the kernels of a run, in the order of their numbers, before any of its kernel records; one transaction.
- */
+/* The names of the kernels of a run, in the order of their numbers; more may follow, before any record of a kernel that
+ * has one of them. One transaction. */
 enum tp_status tp_store_add_kernel_names(struct tp_store *store, int64_t run_id, const struct tp_kernel_name *names,
                                          int32_t count);
 
@@ -123,6 +126,9 @@ struct tp_store_epoch {
 	int32_t memory_count;
 	const struct tp_counter_record *counters;
 	int32_t counter_count;
+	const struct tp_gpu_trace *gpu; /* how its times were obtained; NULL: it ran on no GPU */
+	/* How each of `records.kernels` ran, and copies; NULL: not known. */
+	const struct tp_gpu_records *gpu_records;
 	struct tp_store_prediction {
 		int64_t window_ns; /* 0: none */
 		int64_t version_difference_max;

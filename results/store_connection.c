@@ -120,5 +120,6 @@ void tp_store_close(struct tp_store *store)
 	for (int i = 0; i < TP_STATEMENTS; i++)
 		(void)sqlite3_finalize(store->statements[i]);
 	(void)sqlite3_close(store->db);
+	tp_free(store->name_ids);
 	tp_free(store);
 }

@@ -76,6 +76,29 @@
 	  TP_INSERT("kernel",                                                                                          \
 	            "run_id, epoch, stage, record_number, operation_number, kernel_name_id, start_ns, end_ns",         \
 	            "?,?,?,?,?,?,?,?"))                                                                                \
+	X(TP_INSERT_KERNEL_LAUNCH,                                                                                     \
+	  TP_INSERT("kernel_launch",                                                                                   \
+	            "run_id, epoch, stage, record_number, gpu_number, context_number, stream_number, "                 \
+	            "correlation_number, grid_x_count, grid_y_count, grid_z_count, block_x_count, block_y_count, "     \
+	            "block_z_count, registers_per_thread_count, static_shared_bytes, dynamic_shared_bytes",            \
+	            "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"))                                                              \
+	X(TP_INSERT_DEVICE_COPY,                                                                                       \
+	  TP_INSERT("device_copy",                                                                                     \
+	            "run_id, epoch, stage, record_number, operation_number, start_ns, end_ns, copy_bytes, copy_kind, " \
+	            "gpu_number, context_number, stream_number, correlation_number",                                   \
+	            "?,?,?,?,?,?,?,?,?,?,?,?,?"))                                                                      \
+	X(TP_INSERT_GPU,                                                                                               \
+	  TP_INSERT("gpu",                                                                                             \
+	            "run_id, gpu_number, name, bus_location, uuid, total_memory_bytes, l2_cache_bytes, "               \
+	            "memory_bandwidth_bytes_per_s, clock_rate_hz, multiprocessor_count, compute_major_number, "        \
+	            "compute_minor_number",                                                                            \
+	            "?,?,?,?,?,?,?,?,?,?,?,?"))                                                                        \
+	X(TP_INSERT_GPU_TRACE,                                                                                         \
+	  TP_INSERT("gpu_trace",                                                                                       \
+	            "run_id, epoch, trace_mode, reason, lost_record_count, untimed_kernel_count, "                     \
+	            "unmatched_record_count, overhead_ns, clock_error_ns, allocated_peak_bytes, "                      \
+	            "window_allocation_count",                                                                         \
+	            "?,?,?,?,?,?,?,?,?,?,?"))                                                                          \
 	X(TP_INSERT_COUNTER,                                                                                           \
 	  TP_INSERT("counter", "run_id, epoch, stage, counter, event_count, absent_reason", "?,?,?,?,?,?"))            \
 	X(TP_INSERT_IDLE,                                                                                              \
@@ -127,8 +150,8 @@ struct tp_store {
 	sqlite3 *db;
 	bool opened;                             /* false while failures still mean that the file is refused */
 	sqlite3_stmt *statements[TP_STATEMENTS]; /* prepared at first use */
-	/* The names of a run's kernels lie one behind another: that of its kernel 0, as last asked for. */
-	int64_t named_run_id, first_kernel_name_id;
+	/* Rows of the names of one run's kernels, by the kernels' numbers, as far as they were needed. */
+	int64_t named_run_id, name_count, *name_ids;
 	char path[];
 };
 
@@ -185,6 +208,9 @@ enum tp_status tp_store_end(struct tp_store *store, enum tp_status status);
 
 /* Inside a transaction: some records, and what the records of an epoch come to (`memory`: of its stages, by stage). */
 enum tp_status tp_store_write_batch(struct tp_store *store, int64_t run_id, const struct tp_record_batch *batch);
+enum tp_status tp_store_write_gpus(struct tp_store *store, int64_t run_id, const struct tp_gpu_info *gpus,
+                                   int32_t count);
+enum tp_status tp_store_write_gpu_epoch(struct tp_store *store, int64_t run_id, const struct tp_store_epoch *epoch);
 enum tp_status tp_store_write_metrics(struct tp_store *store, int64_t run_id, int32_t epoch,
                                       const struct tp_metrics *metrics, const struct tp_memory_record *memory,
                                       int32_t memory_count);

@@ -11,16 +11,19 @@
 #include "results/migration_0002_schedules.h"
 #include "results/migration_0003_set_aside.h"
 #include "results/migration_0003_take_over.h"
+#include "results/migration_0004_gpu_trace.h"
 #include "results/nsight_views.h"
 #include "results/schema.h"
 
-/* migrations[i] leads from version i to i + 1, from 0, which is nothing, to the newest at once. The last one makes what
- * schema.sql says and takes the rows over; when a version 4 comes, it keeps schema.sql as it is now for itself. */
+/* migrations[i] leads from version i to i + 1; from nothing, and from 2, to the newest at once, since they make what
+ * schema.sql says. 0003_take_over.sql fills the tables of version 3: a version that changes one of those, and does not
+ * only add, keeps schema.sql as it is now for that step. */
 enum { STEPS = 4 };
 static const char *const migrations[TP_STORE_SCHEMA_VERSION][STEPS] = {
         {tp_schema, tp_nsight_views},
         {tp_migration_0002_schedules},
         {tp_migration_0003_set_aside, tp_schema, tp_nsight_views, tp_migration_0003_take_over},
+        {tp_migration_0004_gpu_trace},
 };
 
 const char *const tp_store_schema[] = {tp_schema, tp_nsight_views, NULL};
@@ -106,7 +109,7 @@ static enum tp_status step(struct tp_store *store, int64_t *version)
 {
 	for (int i = 0; i < STEPS && migrations[*version][i]; i++)
 		TP_TRY(tp_store_execute(store, migrations[*version][i], what));
-	*version = *version == 0 ? TP_STORE_SCHEMA_VERSION : *version + 1;
+	*version = migrations[*version][1] ? TP_STORE_SCHEMA_VERSION : *version + 1;
 	return note_version(store, *version);
 }
 

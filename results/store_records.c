@@ -1,6 +1,13 @@
 /* Records as rows. A row's number is the record's: its place among those of its kind, epoch and stage. */
 #include "results/store_internal.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "engine/base/memory.h"
+
+static const char naming[] = "find the names of kernels";
+
 static enum tp_status write_op(struct tp_store *store, int64_t run_id, int32_t epoch, int64_t number,
                                const struct tp_op_record *op)
 {
@@ -44,37 +51,56 @@ static enum tp_status write_change(struct tp_store *store, int64_t run_id, int32
 	                       tp_integer(change->operation));
 }
 
-/* The name of the run's kernel 0. */
-static enum tp_status find_first_name(struct tp_store *store, int64_t run_id)
+static enum tp_status read_name_ids(struct tp_store *store, sqlite3_stmt *rows, int64_t *ids, int64_t count)
 {
-	static const char what[] = "find the names of kernels";
-	sqlite3_stmt *statement;
-	if (store->named_run_id == run_id)
-		return TP_OK;
-	TP_TRY(tp_store_prepare(store, "SELECT min(kernel_name_id) FROM kernel_name WHERE run_id = ?", what,
-	                        &statement));
-	(void)sqlite3_bind_int64(statement, 1, run_id);
-	int rc = sqlite3_step(statement);
-	enum tp_status status = TP_OK;
-	if (rc == SQLITE_ROW && sqlite3_column_type(statement, 0) != SQLITE_NULL)
-		store->first_kernel_name_id = sqlite3_column_int64(statement, 0);
-	else if (rc == SQLITE_ROW)
-		status = tp_fail(TP_ERR_INPUT, "database '%s': run %lld has kernels but no names for them", store->path,
-		                 (long long)run_id);
-	else
-		status = tp_store_failed(store, rc, what);
-	(void)sqlite3_finalize(statement);
-	store->named_run_id = status == TP_OK ? run_id : 0;
-	return status;
+	int64_t read = 0;
+	int rc = SQLITE_DONE;
+	while (read < count && (rc = sqlite3_step(rows)) == SQLITE_ROW)
+		ids[read++] = sqlite3_column_int64(rows, 0);
+	return read == count ? TP_OK : tp_store_failed(store, rc, naming);
+}
+
+/* The rows of the run's names, in the order in which they were written. */
+static enum tp_status find_names(struct tp_store *store, int64_t run_id)
+{
+	char count_sql[64];
+	int64_t count;
+	sqlite3_stmt *rows;
+	(void)snprintf(count_sql, sizeof count_sql, "SELECT count(*) FROM kernel_name WHERE run_id = %" PRId64, run_id);
+	TP_TRY(tp_store_integer(store, count_sql, naming, &count));
+	int64_t *ids = tp_alloc_array((size_t)count, sizeof *ids);
+	if (!ids)
+		return TP_ERR_NOMEM;
+	enum tp_status status = tp_store_prepare(
+	        store, "SELECT kernel_name_id FROM kernel_name WHERE run_id = ? ORDER BY kernel_name_id", naming,
+	        &rows);
+	if (status == TP_OK) {
+		(void)sqlite3_bind_int64(rows, 1, run_id);
+		status = read_name_ids(store, rows, ids, count);
+		(void)sqlite3_finalize(rows);
+	}
+	if (status != TP_OK) {
+		tp_free(ids);
+		return status;
+	}
+	tp_free(store->name_ids);
+	store->name_ids = ids;
+	store->name_count = count;
+	store->named_run_id = run_id;
+	return TP_OK;
 }
 
 static enum tp_status write_kernel(struct tp_store *store, int64_t run_id, int32_t epoch, int64_t number,
                                    const struct tp_kernel_record *kernel)
 {
-	TP_TRY(find_first_name(store, run_id));
+	if (store->named_run_id != run_id || kernel->name >= store->name_count)
+		TP_TRY(find_names(store, run_id));
+	if (kernel->name < 0 || kernel->name >= store->name_count)
+		return tp_fail(TP_ERR_INPUT, "database '%s': run %lld has kernels but no names for them", store->path,
+		               (long long)run_id);
 	return TP_STORE_INSERT(store, TP_INSERT_KERNEL, tp_integer(run_id), tp_integer(epoch),
 	                       tp_integer(kernel->stage), tp_integer(number), tp_integer(kernel->operation),
-	                       tp_integer(store->first_kernel_name_id + kernel->name), tp_integer(kernel->start_ns),
+	                       tp_integer(store->name_ids[kernel->name]), tp_integer(kernel->start_ns),
 	                       tp_integer(kernel->end_ns));
 }
 
@@ -92,7 +118,7 @@ static enum tp_status write_names(struct tp_store *store, int64_t run_id, const 
 enum tp_status tp_store_add_kernel_names(struct tp_store *store, int64_t run_id, const struct tp_kernel_name *names,
                                          int32_t count)
 {
-	TP_TRY(tp_store_begin(store)); /* nobody else writes meanwhile: the rows are numbered one after another */
+	TP_TRY(tp_store_begin(store)); /* rows get higher numbers than all before them, so that their order is kept */
 	return tp_store_end(store, write_names(store, run_id, names, count));
 }
 

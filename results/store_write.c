@@ -62,6 +62,7 @@ static enum tp_status write_run(struct tp_store *store, const struct tp_store_ru
 		                       tp_integer(stage->forward_flops_per_sample),
 		                       tp_integer(stage->in_flight_limit_minis), tp_text_cell(stage->algorithms)));
 	}
+	TP_TRY(tp_store_write_gpus(store, *run_id, run->gpus, run->gpu_count));
 	return write_emulation(store, run, *run_id);
 }
 
@@ -138,6 +139,7 @@ static enum tp_status write_epoch(struct tp_store *store, int64_t run_id, const 
 	                       tested ? tp_integer(epoch->evaluation_ns) : none, tp_integer(epoch->dropped_records),
 	                       tp_integer(epoch->rss_bytes), tp_integer((int64_t)epoch->allocations_in_window)));
 	TP_TRY(write_records(store, run_id, epoch));
+	TP_TRY(tp_store_write_gpu_epoch(store, run_id, epoch));
 	for (int32_t i = 0; i < epoch->memory_count; i++)
 		TP_TRY(write_memory(store, run_id, epoch->epoch, &epoch->memory[i]));
 	for (int32_t i = 0; i < epoch->counter_count; i++) {

@@ -59,7 +59,7 @@ static void an_older_file_is_migrated(void **state)
 	make_version_1(path);
 	tp_store_close(open_store(path));
 	assert_int_equal(sql_integer(path, "PRAGMA user_version"), TP_STORE_SCHEMA_VERSION);
-	assert_string_equal(sql_text(path, "SELECT schema_version FROM schema_meta ORDER BY 1"), "1;2;3");
+	assert_string_equal(sql_text(path, "SELECT schema_version FROM schema_meta ORDER BY 1"), "1;2;4");
 	assert_string_equal(sql_text(path, "SELECT kind, start_ns, end_ns, in_place, held_until_ns FROM operation "
 	                                   "ORDER BY record_number"),
 	                    "F|10|20|0|0;B|20|60|0|0;U|60|70|1|0");
@@ -204,7 +204,7 @@ static void many_open_an_older_file(void **state)
 		assert_int_equal(waitpid(children[i], &ended, 0), children[i]);
 		assert_true(WIFEXITED(ended) && WEXITSTATUS(ended) == 0);
 	}
-	assert_string_equal(sql_text(path, "SELECT schema_version FROM schema_meta ORDER BY 1"), "1;2;3");
+	assert_string_equal(sql_text(path, "SELECT schema_version FROM schema_meta ORDER BY 1"), "1;2;4");
 	check_still_version_1(in_folder("many.db.v1.bak"));
 }
 
