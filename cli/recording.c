@@ -140,11 +140,14 @@ static enum tp_status record_costs(struct tp_recording *recording, const struct 
 	return status;
 }
 
-static enum tp_status record_kernel_names(struct tp_recording *recording, const struct tp_trainer *trainer)
+enum tp_status tp_recording_kernel_names(struct tp_recording *recording)
 {
-	int32_t count;
-	const struct tp_kernel_name *names = tp_trainer_kernel_names(trainer, &count);
-	return count > 0 ? tp_store_add_kernel_names(recording->store, recording->run_id, names, count) : TP_OK;
+	int32_t count, stored = recording->names_stored;
+	const struct tp_kernel_name *names = tp_trainer_kernel_names(recording->trainer, &count);
+	if (count > stored)
+		TP_TRY(tp_store_add_kernel_names(recording->store, recording->run_id, names + stored, count - stored));
+	recording->names_stored = count;
+	return TP_OK;
 }
 
 /* What a run's row says whether it was planned or not. Texts are gathered here and released by the caller. */
@@ -217,11 +220,13 @@ static enum tp_status begin_planned(struct tp_recording *recording, const struct
 		run->link_count = emulated->link_count;
 		run->workers = emulated->workers;
 		run->worker_count = emulated->worker_count;
+		run->gpus = info->gpus;
+		run->gpu_count = info->gpu_count;
 		status = tp_store_begin_run(recording->store, run, &recording->run_id);
 		if (status == TP_OK)
 			status = record_costs(recording, trainer);
 		if (status == TP_OK)
-			status = record_kernel_names(recording, trainer);
+			status = tp_recording_kernel_names(recording);
 	}
 	tp_free(emulated);
 	tp_free(stages);

@@ -19,6 +19,7 @@ struct tp_recording {
 	int64_t run_id;
 	struct tp_trainer *trainer;
 	int32_t stages;
+	int32_t names_stored; /* of the trainer's kernels */
 	bool flush;
 	/* Of an epoch whose records go to the store while it runs: versions freed, which are not rows by themselves.
 	 * Room for all that an epoch can free, so that nothing is allocated while one runs. */
@@ -35,6 +36,9 @@ const char *tp_recording_level(enum tp_profile profile);
  * it stays where it is. */
 enum tp_status tp_recording_begin(struct tp_recording *recording, const struct tp_training *training,
                                   struct tp_trainer *trainer, int32_t repeat);
+
+/* Store the names that kernels got since the last call. */
+enum tp_status tp_recording_kernel_names(struct tp_recording *recording);
 
 /* A run of the options' configuration that was refused before it was planned: stored as failed, with the reason. */
 enum tp_status tp_recording_refused(struct tp_store *store, const struct tp_options *options, const char *comparison,

@@ -39,10 +39,21 @@ static void note_check(struct tp_recording *recording, enum tp_recording_check c
 		               tp_detail());
 }
 
+/* Lost by the engine's rings or by the GPU's tracer. */
+static int64_t dropped(const struct tp_epoch_result *result)
+{
+	return result->dropped_records + (result->gpu ? result->gpu->dropped : 0);
+}
+
 static enum tp_status check_records(const struct tp_epoch_result *result)
 {
-	if (result->dropped_records == 0)
+	if (dropped(result) == 0)
 		return TP_OK;
+	if (result->dropped_records == 0)
+		return tp_fail(TP_ERR_INPUT,
+		               "expected every record to be kept, found %lld of the GPU lost by its tracer; figures "
+		               "that need them are left out",
+		               (long long)dropped(result));
 	return tp_fail(TP_ERR_INPUT,
 	               "expected every record to be kept, found %lld lost to full rings; figures that need "
 	               "them are left out (--profile-buffer)",
@@ -118,7 +129,7 @@ static struct tp_store_epoch epoch_row(const struct tp_epoch_result *result)
 	        .test_top1 = result->test_top1,
 	        .test_top5 = result->test_top5,
 	        .evaluation_ns = result->evaluation_ns,
-	        .dropped_records = result->dropped_records,
+	        .dropped_records = dropped(result),
 	        .rss_bytes = result->rss_bytes,
 	        .allocations_in_window = result->allocations_in_window,
 	        .records = result->records,
@@ -126,6 +137,8 @@ static struct tp_store_epoch epoch_row(const struct tp_epoch_result *result)
 	        .memory_count = result->memory_count,
 	        .counters = result->counters,
 	        .counter_count = result->counter_count,
+	        .gpu = result->gpu,
+	        .gpu_records = result->gpu_records,
 	};
 }
 
@@ -149,7 +162,7 @@ static enum tp_status store_measured(struct tp_recording *recording, const struc
 	struct tp_epoch_prediction predicted = result->predicted;
 	struct tp_metrics metrics = {0};
 	enum tp_status status = TP_OK;
-	if (result->dropped_records == 0 && records->op_count > 0) {
+	if (dropped(result) == 0 && records->op_count > 0) {
 		status = measure(recording, result, records, &metrics, &predicted);
 		epoch.metrics = &metrics;
 	}
@@ -165,7 +178,8 @@ static enum tp_status store_measured(struct tp_recording *recording, const struc
 enum tp_status tp_recording_epoch(struct tp_recording *recording, const struct tp_epoch_result *result)
 {
 	check_epoch(recording, result);
-	if (!result->streamed || result->dropped_records > 0)
+	TP_TRY(tp_recording_kernel_names(recording));
+	if (!result->streamed || dropped(result) > 0)
 		return store_measured(recording, result, &result->records);
 	struct tp_stored_records stored;
 	TP_TRY(tp_store_read_records(recording->store, recording->run_id, result->epoch, &stored));

@@ -12,6 +12,7 @@
 #include "engine/schedule/cost_table.h"
 #include "engine/schedule/policy.h"
 #include "profiler/counters.h"
+#include "profiler/gpu_trace.h"
 #include "profiler/kernel_names.h"
 #include "profiler/records.h"
 
@@ -49,11 +50,13 @@ struct tp_run_info {
 	int32_t stages;        /* W in effect: 1 for a single-stage policy */
 	int32_t micro_batches; /* N in effect: 1 where the forward unit is the mini-batch */
 	int64_t minis_per_epoch;
-	int64_t dropped_samples;  /* of each epoch: the incomplete last mini-batch, or beyond --mini-batches */
-	bool rendezvous;          /* the schedule would run when a sender waits until its message is taken */
-	bool streamed;            /* an epoch has more records than --profile-buffer holds */
-	int64_t rss_before_bytes; /* resident memory of the process before the plan (the data set was open) */
-	const char *not_loaded;   /* --partial: one line for each tensor that was not loaded, "" when all were */
+	int64_t dropped_samples;        /* of each epoch: the incomplete last mini-batch, or beyond --mini-batches */
+	bool rendezvous;                /* the schedule would run when a sender waits until its message is taken */
+	bool streamed;                  /* an epoch has more records than --profile-buffer holds */
+	int64_t rss_before_bytes;       /* resident memory of the process before the plan (the data set was open) */
+	const struct tp_gpu_info *gpus; /* that the stages use; owned by the trainer */
+	int32_t gpu_count;
+	const char *not_loaded; /* --partial: one line for each tensor that was not loaded, "" when all were */
 };
 
 /* What the virtual clock makes of the costs that an epoch itself had. */
@@ -86,6 +89,10 @@ struct tp_epoch_result {
 	/* With --profile kernels: of each stage's thread over the epoch, by stage. */
 	const struct tp_counter_record *counters;
 	int32_t counter_count;
+	/* How the times of a GPU's epoch were obtained, NULL: it ran on none; and its kernels and copies, which
+	 * `records.kernels` are then those of, NULL: not known. */
+	const struct tp_gpu_trace *gpu;
+	const struct tp_gpu_records *gpu_records;
 	int64_t rss_bytes;              /* resident memory of the process at the end of the epoch */
 	uint64_t allocations_in_window; /* of ours; 0 or a bug */
 };
@@ -127,7 +134,7 @@ void tp_trainer_set_sink(struct tp_trainer *trainer, const struct tp_record_sink
 void tp_trainer_profile(struct tp_trainer *trainer, bool on);
 
 /* The kernels that --profile kernels records, `*count` of them (0 otherwise): tp_kernel_record's `name` is a place in
- * it. Owned by the trainer; it does not change. */
+ * it. Owned by the trainer; a GPU's kernels are added, at the end, when an epoch has ended that ran them. */
 const struct tp_kernel_name *tp_trainer_kernel_names(const struct tp_trainer *trainer, int32_t *count);
 
 /* What the virtual clock makes of an epoch's operations, `count` of them by stage, then by time: for one whose records
