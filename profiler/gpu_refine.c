@@ -49,7 +49,8 @@ static void put_in_order(struct tp_op_record *ops, const bool *found, int64_t co
 	}
 }
 
-static void refine_operations(const struct tp_gpu_records *records, struct tp_op_record *ops, int64_t count, bool *found)
+static void refine_operations(const struct tp_gpu_records *records, struct tp_op_record *ops, int64_t count,
+                              bool *found)
 {
 	int64_t k = 0;
 	for (struct span span = {0}; span.first < count; span.first += span.count) {

@@ -7,6 +7,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/text.h"
 #include "engine/config/run_config.h" /* enum tp_math */
+#include "profiler/gpu_trace.h"
 #include "profiler/kernel_names.h"
 
 /* How convolutions are done, `--conv`. */
@@ -106,8 +107,12 @@ struct tp_async_ops {
 	enum tp_status (*collect_loss)(struct tp_device *device, struct tp_loss_result *result);
 	/* What is issued until the next call belongs to this operation of the stage: its number in the epoch, or -1. */
 	void (*operation)(struct tp_device *device, int64_t operation);
+	/* The GPUs that stages would use, at most `most` of them; returns how many there are. */
+	int32_t (*gpus)(struct tp_gpu_info *infos, int32_t most);
 	/* NULL-ended; the first is the default. */
 	const struct tp_link_ops *const *links;
+	/* What records kernels and copies of all stages' devices; NULL: nothing does. */
+	const struct tp_gpu_tracer *tracer;
 };
 
 /* Required hooks unless marked optional. Blocking, every hook returns when its work is done, unless `async` is there:

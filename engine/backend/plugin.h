@@ -4,7 +4,6 @@
 #define TP_ENGINE_BACKEND_PLUGIN_H
 
 #include "engine/backend/device.h"
-#include "profiler/gpu_trace.h"
 
 /* Changes with every change of a structure that both sides see. */
 #define TP_PLUGIN_VERSION 1
@@ -15,8 +14,6 @@ struct tp_plugin {
 	/* As tp_device_ops.probe. */
 	bool (*probe)(struct tp_text *line);
 	const struct tp_device_ops *(*device)(enum tp_math math);
-	/* What records kernels and copies of all stages' devices; NULL: there is no such thing here. */
-	const struct tp_gpu_tracer *tracer;
 };
 
 /* The one symbol that a plugin exports. */

@@ -14,20 +14,20 @@ struct tp_cuda_gpu;
 
 struct tp_cuda_device {
 	struct tp_device base;
-	struct tp_cuda_gpu *shared;                 /* what all devices on one GPU share, see cuda_gpu.h */
+	struct tp_cuda_gpu *shared; /* what all devices on one GPU share, see cuda_gpu.h */
 	struct tp_cuda_device *next_on_gpu;
-	int64_t clock_epoch;                        /* the last that this device took part in, see cuda_clock.c */
-	int gpu;                                    /* as cudaSetDevice() counts */
-	cudaStream_t compute, copy_in, copy_out;    /* none waits for the default stream */
-	cudnnHandle_t dnn;                          /* on the compute stream */
+	int64_t clock_epoch;                     /* the last that this device took part in, see cuda_clock.c */
+	int gpu;                                 /* as cudaSetDevice() counts */
+	cudaStream_t compute, copy_in, copy_out; /* none waits for the default stream */
+	cudnnHandle_t dnn;                       /* on the compute stream */
 	cublasLtHandle_t blas;
 	enum tp_math math;
-	enum tpb_type type;                         /* of values */
+	enum tpb_type type; /* of values */
 	bool deterministic;
 	int64_t workspace_limit_bytes;
-	cudaLibrary_t library;                      /* our kernels */
+	cudaLibrary_t library; /* our kernels */
 	cudaKernel_t kernels[TPB_KERNELS];
-	enum tp_status failure;                     /* the first of what was issued; its detail: */
+	enum tp_status failure; /* the first of what was issued; its detail: */
 	char failure_detail[TP_DETAIL_BYTES];
 	/* Host memory on its way to the device, see tp_cuda_stage(); sums of the loss on the device; ... */
 	struct tp_cuda_staging *staging;
@@ -57,8 +57,8 @@ enum tp_status tp_cuda_stage(struct tp_cuda_device *device, const void *from, si
 /* The device's failure so far, with its detail: of what was issued, or TP_OK. */
 enum tp_status tp_cuda_failure(const struct tp_cuda_device *device);
 
-/* Blocks until all that was issued on the stream is done; TP_ERR_TIMEOUT when that takes longer. Polls, since CUDA's own
- * waits have no end when a GPU hangs. */
+/* Blocks until all that was issued on the stream is done; TP_ERR_TIMEOUT when that takes longer. Polls, since CUDA's
+ * own waits have no end when a GPU hangs. */
 enum tp_status tp_cuda_await(struct tp_cuda_device *device, cudaStream_t stream, int64_t timeout_ns);
 #define TP_CUDA_PATIENCE_NS (INT64_C(60) * 1000000000) /* for waits that have no deadline of their own */
 

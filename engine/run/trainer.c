@@ -13,6 +13,7 @@
 #include "engine/run/evaluate.h"
 #include "engine/run/forecast.h"
 #include "engine/run/real_driver.h"
+#include "engine/run/trainer_gpu.h"
 #include "engine/run/trainer_internal.h"
 #include "engine/run/trainer_records.h"
 #include "engine/run/virtual_driver.h"
@@ -28,6 +29,7 @@ struct tp_trainer {
 	struct tp_tracked tracked;
 	struct tp_text left_out; /* of the weights to load */
 	struct tp_trainer_records records;
+	struct tp_trainer_gpu gpu;
 	struct tp_cost_table measured; /* virtual clock: costs as on this machine; empty under the real one */
 	struct tp_cost_table costs;    /* and at the workers' speeds, which time goes by */
 	int64_t modelled_ns;           /* virtual clock: where the next epoch begins */
@@ -97,6 +99,8 @@ static enum tp_status describe(struct tp_trainer *trainer)
 	trainer->info.rendezvous = trainer->crew.soundness.rendezvous_ok;
 	trainer->info.dropped_samples = trainer->plan.dropped_samples;
 	trainer->info.streamed = trainer->records.streamed;
+	trainer->info.gpus = trainer->gpu.infos;
+	trainer->info.gpu_count = trainer->gpu.count;
 	trainer->info.not_loaded = tp_text_get(&trainer->left_out);
 	return TP_OK;
 }
@@ -123,6 +127,7 @@ static enum tp_status build(struct tp_trainer *trainer, const struct tp_run_conf
 	trainer->info.rss_before_bytes = tp_resident_bytes();
 	trainer->named = policy;
 	TP_TRY(tp_plan_init(&trainer->plan, config, policy, dataset));
+	TP_TRY(tp_trainer_gpu_start(&trainer->gpu, config));
 	TP_TRY(tp_crew_init(&trainer->crew, &trainer->plan, config, dataset, control));
 	TP_TRY(tp_checkpoint_begin(&trainer->crew, trainer->plan.model, &trainer->tracked, &trainer->left_out));
 	TP_TRY(tp_trainer_records_init(&trainer->records, &trainer->crew));
@@ -169,6 +174,7 @@ void tp_trainer_free(struct tp_trainer *trainer)
 	tp_cost_table_release(&trainer->costs);
 	tp_text_release(&trainer->left_out);
 	tp_crew_release(&trainer->crew);
+	tp_trainer_gpu_stop(&trainer->gpu);
 	tp_plan_release(&trainer->plan);
 	tp_free(trainer);
 }
@@ -323,15 +329,21 @@ static enum tp_status run_epoch(struct tp_trainer *trainer, struct tp_epoch_resu
 	int64_t now_ns = tp_now_ns() - crew->clock_zero_ns;
 	enum tp_status status = tp_trainer_records_begin(
 	        &trainer->records, crew, crew->config->clock == TP_CLOCK_VIRTUAL ? trainer->modelled_ns : now_ns);
+	struct tp_worker *last = &crew->workers[crew->pipeline.stages - 1];
+	tp_trainer_gpu_begin(&trainer->gpu);
 	if (status == TP_OK)
 		status = drive(trainer, result);
-	struct tp_worker *last = &crew->workers[crew->pipeline.stages - 1];
 	if (status == TP_OK)
 		status = tp_stage_collect_loss(&last->stage, &last->loss);
+	enum tp_status traced = tp_trainer_gpu_end(&trainer->gpu, crew);
+	if (status == TP_OK)
+		status = traced;
 	sum_up(trainer, result);
 	for (int32_t s = 0; s < crew->pipeline.stages && status == TP_OK; s++)
 		tp_worker_drain(&crew->workers[s]);
 	enum tp_status stored = tp_trainer_records_end(&trainer->records, crew, trainer->info.rss_before_bytes, result);
+	if (stored == TP_OK)
+		stored = tp_trainer_gpu_add(&trainer->gpu, &trainer->records, result);
 	if (status == TP_OK)
 		status = stored == TP_OK ? conclude(trainer, result) : stored;
 	return status;

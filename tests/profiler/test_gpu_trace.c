@@ -73,7 +73,8 @@ static void records_are_by_stage_and_time(void **state)
 	                 TP_OK);
 	assert_int_equal(tp_gpu_records_make(&trace, ZERO_NS, &names, &records), TP_OK);
 	assert_int_equal(records.kernel_count, 3);
-	static const int64_t starts[] = {5, 20, 30}, ends[] = {10, 25, 40}, operations[] = {0, 1, 0}, grids[] = {3, 2, 4};
+	static const int64_t starts[] = {5, 20, 30}, ends[] = {10, 25, 40}, operations[] = {0, 1, 0},
+	                     grids[] = {3, 2, 4};
 	static const int32_t stages[] = {0, 0, 1}, numbers[] = {2, 1, 2};
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(records.kernels[i].start_ns, starts[i]);
@@ -107,7 +108,8 @@ static void streams_tell_the_stage(void **state)
 	struct tp_gpu_kernel kernels[] = {
 	        {.place = place(1, 0, 30, 40)}, {.place = place(1, -1, 50, 60)}, {.place = place(5, -1, 1, 2)}};
 	kernels[1].place.stage = kernels[2].place.stage = -1;
-	const struct tp_gpu_trace trace = {.kernels = kernels, .kernel_count = 3, .names = kernel_names, .name_count = 1};
+	const struct tp_gpu_trace trace = {
+	        .kernels = kernels, .kernel_count = 3, .names = kernel_names, .name_count = 1};
 	struct tp_kernel_names names = {0};
 	struct tp_gpu_records records;
 	assert_int_equal(tp_gpu_records_make(&trace, 0, &names, &records), TP_OK);
@@ -160,15 +162,13 @@ static void operations_last_as_their_kernels(void **state)
 {
 	(void)state;
 	struct tp_op_record ops[] = {
-	        op(0, TP_OP_F, 0, 0, 100),
-	        op(0, TP_OP_F, 1, 100, 110), /* without kernels, and too late */
-	        op(0, TP_OP_B, TP_WHOLE, 110, 200),
-	        op(1, TP_OP_F, 0, 50, 60), /* without kernels */
+	        op(0, TP_OP_F, 0, 0, 100),          op(0, TP_OP_F, 1, 100, 110), /* without kernels, and too late */
+	        op(0, TP_OP_B, TP_WHOLE, 110, 200), op(1, TP_OP_F, 0, 50, 60),   /* without kernels */
 	        op(1, TP_OP_B, TP_WHOLE, 60, 90),
 	};
 	struct tp_kernel_record kernels[] = {
-	        kernel(-1, -1, 0, 500), kernel(0, 0, 2, 40), kernel(0, 0, 41, 95),  kernel(0, -1, 96, 97),
-	        kernel(0, 2, 105, 300), kernel(0, 2, 120, 130), kernel(0, 9, 1, 2), kernel(1, 1, 55, 70),
+	        kernel(-1, -1, 0, 500), kernel(0, 0, 2, 40),    kernel(0, 0, 41, 95), kernel(0, -1, 96, 97),
+	        kernel(0, 2, 105, 300), kernel(0, 2, 120, 130), kernel(0, 9, 1, 2),   kernel(1, 1, 55, 70),
 	};
 	const struct tp_gpu_records records = {.kernels = kernels, .kernel_count = 8};
 	assert_int_equal(tp_gpu_refine(&records, ops, 5, NULL, 0), TP_OK);
@@ -200,8 +200,8 @@ static void messages_are_under_way_as_their_copies(void **state)
 	        op(0, TP_OP_F, 0, 0, 1),   op(0, TP_OP_F, 1, 1, 2),   op(0, TP_OP_B, TP_WHOLE, 60, 70),
 	        op(1, TP_OP_F, 0, 20, 30), op(1, TP_OP_F, 1, 30, 40), op(1, TP_OP_B, TP_WHOLE, 40, 50),
 	};
-	struct tp_message_record messages[] = {
-	        message(1, 0, 0, 64), message(1, 0, 1, 64), message(0, 1, 0, 32), message(0, 1, 1, 32)};
+	struct tp_message_record messages[] = {message(1, 0, 0, 64), message(1, 0, 1, 64), message(0, 1, 0, 32),
+	                                       message(0, 1, 1, 32)};
 	messages[3].handed_over = 1;
 	messages[2].ready_ns = 9;
 	struct tp_gpu_copy copies[] = {
