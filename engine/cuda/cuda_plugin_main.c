@@ -95,8 +95,7 @@ static bool probe(struct tp_text *line)
 
 static const struct tp_device_ops *device(enum tp_math math)
 {
-	(void)math;
-	return NULL;
+	return math == TP_MATH_BF16 ? &tp_cuda_device_bf16 : &tp_cuda_device_f32;
 }
 
 __attribute__((visibility("default"))) const struct tp_plugin *tp_plugin(void);

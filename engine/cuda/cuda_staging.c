@@ -1,0 +1,97 @@
+/* Host memory on its way to a GPU: a ring of pinned parts, each with one on the device. */
+#include <string.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/memory.h"
+#include "engine/cuda/cuda_gpu.h"
+
+enum { PARTS = 8 };
+/* The first stage uploads samples, the others labels at most. */
+#define FIRST_STAGE_PART_BYTES ((size_t)4 << 20)
+#define PART_BYTES ((size_t)512 << 10)
+
+struct tp_cuda_staging {
+	size_t part_bytes;
+	unsigned char *host, *device; /* PARTS of part_bytes each; NULL where opening failed */
+	cudaEvent_t free[PARTS];      /* the kernels that read the part are done */
+	int64_t calls;
+	struct tpb_loss_sums *host_sums;
+};
+
+enum tp_status tp_cuda_staging_open(struct tp_cuda_device *device, bool first_stage)
+{
+	struct tp_cuda_staging *staging = tp_alloc(sizeof *staging);
+	if (!staging)
+		return TP_ERR_NOMEM;
+	device->staging = staging;
+	staging->part_bytes = first_stage ? FIRST_STAGE_PART_BYTES : PART_BYTES;
+	const size_t bytes = PARTS * staging->part_bytes;
+	TP_TRY(TP_CUDA_CHECK(cudaMallocHost, (void **)&staging->host, bytes));
+	TP_TRY(TP_CUDA_CHECK(cudaMalloc, (void **)&staging->device, bytes));
+	TP_TRY(TP_CUDA_CHECK(cudaMallocHost, (void **)&staging->host_sums, sizeof *staging->host_sums));
+	for (int i = 0; i < PARTS; i++)
+		TP_TRY(TP_CUDA_CHECK(cudaEventCreateWithFlags, &staging->free[i], cudaEventDisableTiming));
+	return TP_OK;
+}
+
+void tp_cuda_staging_close(struct tp_cuda_device *device)
+{
+	struct tp_cuda_staging *staging = device->staging;
+	if (!staging)
+		return;
+	for (int i = 0; i < PARTS; i++)
+		if (staging->free[i])
+			(void)tp_cuda.cudaEventDestroy(staging->free[i]);
+	if (staging->host_sums)
+		(void)tp_cuda.cudaFreeHost(staging->host_sums);
+	if (staging->device)
+		(void)tp_cuda.cudaFree(staging->device);
+	if (staging->host)
+		(void)tp_cuda.cudaFreeHost(staging->host);
+	tp_free(staging);
+	device->staging = NULL;
+}
+
+size_t tp_cuda_stage_bytes(const struct tp_cuda_device *device)
+{
+	return device->staging->part_bytes;
+}
+
+struct tpb_loss_sums *tp_cuda_host_sums(const struct tp_cuda_device *device)
+{
+	return device->staging->host_sums;
+}
+
+/* Blocks only where the host is a whole ring ahead of the GPU. */
+static enum tp_status await_part(const struct tp_cuda_staging *staging, int part)
+{
+	const int64_t deadline = tp_now_ns() + TP_CUDA_PATIENCE_NS;
+	for (int64_t turn = 0;; turn++) {
+		const cudaError_t error = tp_cuda.cudaEventQuery(staging->free[part]);
+		if (error != cudaErrorNotReady)
+			return tp_cuda_status(error, "cudaEventQuery", __FILE__, __LINE__);
+		if (tp_now_ns() >= deadline)
+			return tp_fail(TP_ERR_TIMEOUT, "device cuda: the GPU takes no more uploads");
+		tp_cuda_pause(turn);
+	}
+}
+
+enum tp_status tp_cuda_stage(struct tp_cuda_device *device, const void *from, size_t bytes, void **on_device)
+{
+	struct tp_cuda_staging *staging = device->staging;
+	if (bytes > staging->part_bytes)
+		return tp_fail(TP_ERR_UNSUPPORTED,
+		               "device cuda: stage %d uploads at most %zu bytes in one piece, found %zu",
+		               (int)device->base.stage, staging->part_bytes, bytes);
+	/* Everything that reads the part before is issued by now. */
+	if (staging->calls > 0)
+		TP_TRY(TP_CUDA_CHECK(cudaEventRecord, staging->free[(staging->calls - 1) % PARTS], device->compute));
+	const int part = (int)(staging->calls % PARTS);
+	if (staging->calls >= PARTS)
+		TP_TRY(await_part(staging, part));
+	staging->calls++;
+	unsigned char *host = staging->host + (size_t)part * staging->part_bytes;
+	*on_device = staging->device + (size_t)part * staging->part_bytes;
+	memcpy(host, from, bytes);
+	return TP_CUDA_CHECK(cudaMemcpyAsync, *on_device, host, bytes, cudaMemcpyHostToDevice, device->compute);
+}
