@@ -74,8 +74,8 @@ enum tp_status tp_cuda_launch(struct tp_cuda_device *device, enum tpb_kernel ker
 	enum { THREADS = 256, MOST_BLOCKS = 4096 };
 	if (items <= 0)
 		return TP_OK;
-	const bool by_row = kernel == TPB_LOSS_FORWARD || kernel == TPB_LOSS_BACKWARD;
-	const int64_t blocks = by_row ? items : (items + THREADS - 1) / THREADS;
+	/* The sum of the losses has one order: of one block. */
+	const int64_t blocks = kernel == TPB_LOSS_FORWARD ? 1 : (items + THREADS - 1) / THREADS;
 	const dim3 grid = {(unsigned)(blocks < MOST_BLOCKS ? blocks : MOST_BLOCKS), 1, 1}, block = {THREADS, 1, 1};
 	void *parameters[1];
 	memcpy(parameters, &args, sizeof args); /* CUDA only reads it, but does not say const */

@@ -46,8 +46,8 @@ enum tp_status tp_cuda_enter(const struct tp_cuda_device *device);
 /* Keep the first failure of what was issued: for hooks that return nothing. Passes `status` on. */
 enum tp_status tp_cuda_keep(struct tp_cuda_device *device, enum tp_status status);
 
-/* Issue one of our kernels on the compute stream, with threads for `items` (or, for the loss, a block for each row).
- * `args` is the structure of TPB_KERNEL_LIST; it is copied. */
+/* Issue one of our kernels on the compute stream, with threads for `items` (for the forward of the loss: one
+ * block). `args` is the structure of TPB_KERNEL_LIST; it is copied. */
 enum tp_status tp_cuda_launch(struct tp_cuda_device *device, enum tpb_kernel kernel, const void *args, int64_t items);
 
 /* `bytes` of host memory, copied before the call returns, into memory of the device that the next issued kernels may
