@@ -17,7 +17,7 @@ enum tpb_type { TPB_F32, TPB_BF16 };
 	X(TPB_LOSS_FORWARD, tpb_loss_forward, struct tpb_loss_args)   \
 	X(TPB_LOSS_BACKWARD, tpb_loss_backward, struct tpb_loss_args) \
 	X(TPB_BIAS_RELU, tpb_bias_relu, struct tpb_bias_args)         \
-	X(TPB_BIAS_GRADIENT, tpb_bias_gradient, struct tpb_bias_args) \
+	X(TPB_BIAS_GRADIENT, tpb_bias_gradient, struct tpb_sums_args) \
 	X(TPB_RELU_MASK, tpb_relu_mask, struct tpb_mask_args)         \
 	X(TPB_ADD_RELU, tpb_add_relu, struct tpb_add_args)            \
 	X(TPB_CONVERT, tpb_convert, struct tpb_convert_args)          \
@@ -59,8 +59,9 @@ struct tpb_blend_args {
 };
 
 /* Softmax cross-entropy over rows of `classes`; forward: probabilities (NULL: not wanted), and adds to the sums; a
- * label whose logit is not a number counts nowhere. Backward: dlogits = (probabilities - onehot) * scale. One block per
- * row. */
+ * label whose logit is not a number counts nowhere. The first block does all rows, so that the sum has one order:
+ * others have nothing to do. Its threads are a multiple of 32. Backward: dlogits = (probabilities - onehot) * scale; an
+ * item is a logit. */
 struct tpb_loss_sums {
 	double loss_sum;
 	unsigned long long top1, top5;
@@ -75,15 +76,22 @@ struct tpb_loss_args {
 	float scale;
 };
 
-/* Rows of `channels` values. Forward: y = y + bias, then ReLU when asked. Backward: bias_gradient[c] = (accumulate ?
- * old : 0) + sum over rows of dy; the sum's order does not depend on the grid. */
+/* Rows of `channels` values, in place: y = y + bias (NULL: none), then ReLU when asked. */
 struct tpb_bias_args {
 	void *y;
-	const void *dy;
 	const float *bias;
-	float *bias_gradient;
 	int64_t rows;
-	int32_t channels, relu, accumulate, type;
+	int32_t channels, relu, type;
+};
+
+/* Sums over rows of `channels` values, which are cut into `chunks` of (nearly) equal length: to[chunk][c] = (accumulate
+ * ? old : 0) + sum over the chunk's rows of from[row][c]. Each sum has one thread and one order, whatever the grid;
+ * what has many rows is summed in several passes. An item is a sum. */
+struct tpb_sums_args {
+	const void *from;
+	float *to;
+	int64_t rows;
+	int32_t channels, chunks, accumulate, type;
 };
 
 /* masked = y > 0 ? dy : 0; `masked` may be dy */
@@ -102,7 +110,7 @@ struct tpb_add_args {
 	int32_t relu, type;
 };
 
-/* to = from in another type, or with accumulate to += from (then `to` is float) */
+/* to = from in another type, or with accumulate to += from */
 struct tpb_convert_args {
 	const void *from;
 	void *to;
