@@ -11,8 +11,8 @@ enum { SCALE, SHIFT, MEAN, VARIANCE, TENSORS }; /* as tp_layer_params() orders t
 
 struct batchnorm_kernel {
 	struct tp_cpu_kernel head;
-	struct tp_cpu_sizes train_sizes, infer_sizes;
-	struct tp_dnnl_op train[TP_CPU_SIZES], infer[TP_CPU_SIZES], backward[TP_CPU_SIZES];
+	struct tp_kernel_sizes train_sizes, infer_sizes;
+	struct tp_dnnl_op train[TP_KERNEL_SIZES], infer[TP_KERNEL_SIZES], backward[TP_KERNEL_SIZES];
 	size_t statistics_bytes;  /* of a slice's mean, and of its variance: at the start of its part of `saved` */
 	size_t saved_slice_bytes; /* both, and the ReLU's mask */
 	size_t unwanted_dx_bytes; /* where dx goes when nobody wants it */
@@ -35,7 +35,7 @@ static enum tp_status forward(struct tp_kernel *kernel, const struct tp_forward_
 	struct batchnorm_kernel *norm = (struct batchnorm_kernel *)kernel;
 	const struct tp_layer *layer = kernel->layer;
 	int32_t samples = tp_slice_size(norm->head.slicing, args->slice);
-	int32_t i = tp_cpu_size_index(&norm->train_sizes, samples);
+	int32_t i = tp_kernel_size_index(&norm->train_sizes, samples);
 	char *mean = saved_of(norm, args->saved, args->slice);
 	char *variance = mean + norm->statistics_bytes;
 	const char *params = args->params;
@@ -63,7 +63,7 @@ static enum tp_status forward(struct tp_kernel *kernel, const struct tp_forward_
 static enum tp_status infer(struct tp_kernel *kernel, int32_t samples, const struct tp_forward_args *args)
 {
 	struct batchnorm_kernel *norm = (struct batchnorm_kernel *)kernel;
-	int32_t i = tp_cpu_size_index(&norm->infer_sizes, samples);
+	int32_t i = tp_kernel_size_index(&norm->infer_sizes, samples);
 	const char *params = args->params, *state = args->state;
 	return tp_dnnl_run(&norm->infer[i], norm->head.device->stream,
 	                   (const void *[]){args->x[0], params + kernel->params[SCALE].offset_bytes,
@@ -78,7 +78,7 @@ static enum tp_status backward_slice(struct batchnorm_kernel *norm, const struct
                                      int32_t first, bool accumulate)
 {
 	const struct tp_kernel *kernel = &norm->head.base;
-	int32_t i = tp_cpu_size_index(&norm->train_sizes, tp_slice_size(norm->head.slicing, slice));
+	int32_t i = tp_kernel_size_index(&norm->train_sizes, tp_slice_size(norm->head.slicing, slice));
 	size_t offset = kernel->out.sample_bytes * (size_t)first;
 	const char *mean = saved_of(norm, args->saved, slice);
 	const char *variance = mean + norm->statistics_bytes;
@@ -143,7 +143,7 @@ static void export_param(struct tp_kernel *kernel, int32_t index, const void *bl
 static void free_kernel(struct tp_kernel *kernel)
 {
 	struct batchnorm_kernel *norm = (struct batchnorm_kernel *)kernel;
-	for (int32_t i = 0; i < TP_CPU_SIZES; i++) {
+	for (int32_t i = 0; i < TP_KERNEL_SIZES; i++) {
 		tp_dnnl_op_release(&norm->backward[i]);
 		tp_dnnl_op_release(&norm->train[i]);
 		tp_dnnl_op_release(&norm->infer[i]);
@@ -186,8 +186,8 @@ static enum tp_status build(struct batchnorm_kernel *norm, const struct tp_kerne
 	kernel->out = spec->in[0];
 	for (int32_t param = SCALE; param < TENSORS; param++)
 		tp_cpu_place_param(&norm->head, param, channel_bytes(layer), param <= SHIFT);
-	norm->train_sizes = tp_cpu_train_sizes(spec);
-	norm->infer_sizes = tp_cpu_infer_sizes(spec);
+	norm->train_sizes = tp_kernel_train_sizes(spec);
+	norm->infer_sizes = tp_kernel_infer_sizes(spec);
 	for (int32_t i = 0; i < norm->train_sizes.count; i++) {
 		int32_t samples = norm->train_sizes.samples[i];
 		TP_TRY(tp_dnnl_batchnorm(&norm->train[i], layer, samples, layout, true));

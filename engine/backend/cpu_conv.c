@@ -6,8 +6,8 @@
 #include "engine/base/memory.h"
 
 struct conv_pass {
-	struct tp_cpu_sizes sizes;
-	struct tp_cpu_conv_op op[TP_CPU_SIZES];
+	struct tp_kernel_sizes sizes;
+	struct tp_cpu_conv_op op[TP_KERNEL_SIZES];
 };
 
 struct conv_kernel {
@@ -22,7 +22,7 @@ struct conv_kernel {
 static enum tp_status run_forward(struct conv_kernel *conv, int32_t samples, const struct tp_forward_args *args)
 {
 	const struct conv_pass *pass = &conv->pass[TP_DNNL_FORWARD];
-	int32_t i = tp_cpu_size_index(&pass->sizes, samples);
+	int32_t i = tp_kernel_size_index(&pass->sizes, samples);
 	return tp_cpu_conv_op_run(&pass->op[i], &conv->head, args->x[0], args->params, args->y, args->scratch);
 }
 
@@ -44,7 +44,7 @@ static enum tp_status backward(struct tp_kernel *kernel, const struct tp_backwar
 	const struct conv_pass *data = &conv->pass[TP_DNNL_BACKWARD_DATA];
 	const struct conv_pass *weights = &conv->pass[TP_DNNL_BACKWARD_WEIGHTS];
 	int32_t samples = tp_cpu_backward_samples(head, args);
-	int32_t i = tp_cpu_size_index(&weights->sizes, samples);
+	int32_t i = tp_kernel_size_index(&weights->sizes, samples);
 	const void *dy = args->dy;
 	char *scratch = args->scratch;
 
@@ -178,9 +178,9 @@ static enum tp_status build(struct conv_kernel *conv, const struct tp_kernel_spe
 	struct tp_kernel *kernel = &conv->head.base;
 	struct conv_pass *pass = conv->pass;
 	struct tp_cpu_conv_layer layer = {.head = &conv->head, .weight = &conv->weight};
-	struct tp_cpu_sizes backward_sizes = tp_cpu_backward_sizes(spec);
+	struct tp_kernel_sizes backward_sizes = tp_kernel_backward_sizes(spec);
 
-	pass[TP_DNNL_FORWARD].sizes = tp_cpu_forward_sizes(spec);
+	pass[TP_DNNL_FORWARD].sizes = tp_kernel_forward_sizes(spec);
 	pass[TP_DNNL_BACKWARD_WEIGHTS].sizes = backward_sizes;
 	if (spec->input_gradient)
 		pass[TP_DNNL_BACKWARD_DATA].sizes = backward_sizes;
@@ -197,8 +197,8 @@ static enum tp_status build(struct conv_kernel *conv, const struct tp_kernel_spe
 		size_t bytes = largest_scratch(&pass[p]) + (p == TP_DNNL_FORWARD ? 0 : conv->masked_bytes);
 		kernel->scratch_bytes = bytes > kernel->scratch_bytes ? bytes : kernel->scratch_bytes;
 	}
-	describe(conv, tp_cpu_train_sizes(spec).count);
-	return name_kernels(conv, tp_cpu_train_sizes(spec).count);
+	describe(conv, tp_kernel_train_sizes(spec).count);
+	return name_kernels(conv, tp_kernel_train_sizes(spec).count);
 }
 
 enum tp_status tp_cpu_conv_new(struct tp_cpu_device *device, const struct tp_kernel_spec *spec,

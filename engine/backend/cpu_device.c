@@ -49,12 +49,12 @@ static enum tp_status kernel_new(struct tp_device *device, const struct tp_kerne
 	        [TP_LAYER_FLATTEN] = tp_cpu_flatten_new, [TP_LAYER_LINEAR] = tp_cpu_linear_new,
 	        [TP_LAYER_ADD] = tp_cpu_add_new,
 	};
-	if (tp_cpu_backward_sizes(spec).count > TP_CPU_SIZES)
+	if (tp_kernel_backward_sizes(spec).count > TP_KERNEL_SIZES)
 		return tp_fail(
 		        TP_ERR_UNSUPPORTED,
 		        "layer %s: runs of %d micro-batches can have more than %d sizes; expected fewer micro-batches "
 		        "where they are read apart",
-		        spec->layer->name, spec->slicing.count, TP_CPU_SIZES);
+		        spec->layer->name, spec->slicing.count, TP_KERNEL_SIZES);
 	tp_dnnl_use_one_thread(); /* an operation keeps the number of threads it was built with */
 	enum tp_status status = constructors[spec->layer->kind]((struct tp_cpu_device *)device, spec, kernel);
 	return status == TP_OK ? status : tp_fail_in(status, "layer %s", spec->layer->name);

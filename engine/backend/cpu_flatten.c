@@ -4,14 +4,14 @@
 
 struct flatten_kernel {
 	struct tp_cpu_kernel head;
-	struct tp_cpu_sizes forward_sizes, backward_sizes;
-	struct tp_dnnl_op forward[TP_CPU_SIZES], backward[TP_CPU_SIZES];
+	struct tp_kernel_sizes forward_sizes, backward_sizes;
+	struct tp_dnnl_op forward[TP_KERNEL_SIZES], backward[TP_KERNEL_SIZES];
 };
 
 static enum tp_status infer(struct tp_kernel *kernel, int32_t samples, const struct tp_forward_args *args)
 {
 	struct flatten_kernel *flatten = (struct flatten_kernel *)kernel;
-	int32_t i = tp_cpu_size_index(&flatten->forward_sizes, samples);
+	int32_t i = tp_kernel_size_index(&flatten->forward_sizes, samples);
 	return tp_dnnl_run(&flatten->forward[i], flatten->head.device->stream, (const void *[]){args->x[0], args->y},
 	                   args->scratch);
 }
@@ -27,7 +27,7 @@ static enum tp_status backward(struct tp_kernel *kernel, const struct tp_backwar
 	struct flatten_kernel *flatten = (struct flatten_kernel *)kernel;
 	if (!args->dx[0] || args->part == TP_BACKWARD_WEIGHTS)
 		return TP_OK;
-	int32_t i = tp_cpu_size_index(&flatten->backward_sizes, tp_cpu_backward_samples(&flatten->head, args));
+	int32_t i = tp_kernel_size_index(&flatten->backward_sizes, tp_cpu_backward_samples(&flatten->head, args));
 	return tp_dnnl_run(&flatten->backward[i], flatten->head.device->stream, (const void *[]){args->dy, args->dx[0]},
 	                   args->scratch);
 }
@@ -35,7 +35,7 @@ static enum tp_status backward(struct tp_kernel *kernel, const struct tp_backwar
 static void free_kernel(struct tp_kernel *kernel)
 {
 	struct flatten_kernel *flatten = (struct flatten_kernel *)kernel;
-	for (int32_t i = 0; i < TP_CPU_SIZES; i++) {
+	for (int32_t i = 0; i < TP_KERNEL_SIZES; i++) {
 		tp_dnnl_op_release(&flatten->forward[i]);
 		tp_dnnl_op_release(&flatten->backward[i]);
 	}
@@ -76,14 +76,14 @@ static enum tp_status build(struct flatten_kernel *flatten, const struct tp_kern
 	flatten->head.base.aliases_input = is_plain(spec->in[0]);
 	if (flatten->head.base.aliases_input)
 		return TP_OK;
-	flatten->forward_sizes = tp_cpu_forward_sizes(spec);
-	flatten->backward_sizes = tp_cpu_backward_sizes(spec);
+	flatten->forward_sizes = tp_kernel_forward_sizes(spec);
+	flatten->backward_sizes = tp_kernel_backward_sizes(spec);
 	for (int32_t i = 0; i < flatten->forward_sizes.count; i++)
 		TP_TRY(build_op(flatten, flatten->forward_sizes.samples[i], false, &flatten->forward[i]));
 	for (int32_t i = 0; i < flatten->backward_sizes.count; i++)
 		TP_TRY(build_op(flatten, flatten->backward_sizes.samples[i], true, &flatten->backward[i]));
 	flatten->head.base.forward_kernels = flatten->head.base.backward_kernels = 1;
-	for (int32_t i = 0; i < tp_cpu_train_sizes(spec).count; i++)
+	for (int32_t i = 0; i < tp_kernel_train_sizes(spec).count; i++)
 		TP_TRY(tp_cpu_name_op(&flatten->head, "F", flatten->forward_sizes.samples[i], &flatten->forward[i]));
 	for (int32_t i = 0; i < flatten->backward_sizes.count; i++)
 		TP_TRY(tp_cpu_name_op(&flatten->head, "BD", flatten->backward_sizes.samples[i], &flatten->backward[i]));

@@ -5,6 +5,7 @@
 #include "engine/backend/device.h"
 #include "engine/backend/dnnl_shim.h"
 #include "engine/backend/kernel_naming.h"
+#include "engine/backend/kernel_sizes.h"
 
 struct tp_cpu_device {
 	struct tp_device base;
@@ -13,21 +14,6 @@ struct tp_cpu_device {
 	char *choice_file;         /* NULL: choices are not kept */
 	dnnl_stream_t stream;
 };
-
-/* Distinct batch sizes that a pass runs with, the largest first; an operation is built for each. */
-#define TP_CPU_SIZES 256
-struct tp_cpu_sizes {
-	int32_t count; /* beyond TP_CPU_SIZES: there are more, which no kernel is built for */
-	int32_t samples[TP_CPU_SIZES];
-};
-
-/* Sizes of the slices, of evaluation, of both, and of the backward. */
-struct tp_cpu_sizes tp_cpu_train_sizes(const struct tp_kernel_spec *spec);
-struct tp_cpu_sizes tp_cpu_infer_sizes(const struct tp_kernel_spec *spec);
-struct tp_cpu_sizes tp_cpu_forward_sizes(const struct tp_kernel_spec *spec);
-struct tp_cpu_sizes tp_cpu_backward_sizes(const struct tp_kernel_spec *spec);
-/* Where `samples` stands; a size that was not announced is a broken invariant. */
-int32_t tp_cpu_size_index(const struct tp_cpu_sizes *sizes, int32_t samples);
 
 /* The batch size for which the library is asked about layouts: always the same one, so that parameters of a layer lie
  * the same way however a mini-batch is cut. */

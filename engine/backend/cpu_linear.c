@@ -5,15 +5,15 @@
 struct linear_kernel {
 	struct tp_cpu_kernel head;
 	struct tp_cpu_weight weight;
-	struct tp_cpu_sizes sizes[TP_DNNL_PASSES];
-	struct tp_cpu_weighted_op op[TP_DNNL_PASSES][TP_CPU_SIZES];
+	struct tp_kernel_sizes sizes[TP_DNNL_PASSES];
+	struct tp_cpu_weighted_op op[TP_DNNL_PASSES][TP_KERNEL_SIZES];
 	size_t masked_bytes; /* of dy behind the ReLU, at the start of backward's scratch; 0: no ReLU */
 	bool accumulates;
 };
 
 static enum tp_status run_forward(struct linear_kernel *linear, int32_t samples, const struct tp_forward_args *args)
 {
-	int32_t i = tp_cpu_size_index(&linear->sizes[TP_DNNL_FORWARD], samples);
+	int32_t i = tp_kernel_size_index(&linear->sizes[TP_DNNL_FORWARD], samples);
 	return tp_cpu_weighted_forward(&linear->head, &linear->op[TP_DNNL_FORWARD][i], args->x[0], args->params,
 	                               args->y, args->scratch);
 }
@@ -33,7 +33,7 @@ static enum tp_status backward(struct tp_kernel *kernel, const struct tp_backwar
 {
 	struct linear_kernel *linear = (struct linear_kernel *)kernel;
 	int32_t samples = tp_cpu_backward_samples(&linear->head, args);
-	int32_t i = tp_cpu_size_index(&linear->sizes[TP_DNNL_BACKWARD_WEIGHTS], samples);
+	int32_t i = tp_kernel_size_index(&linear->sizes[TP_DNNL_BACKWARD_WEIGHTS], samples);
 	const void *dy = args->dy;
 	char *scratch = args->scratch;
 
@@ -116,7 +116,7 @@ static enum tp_status build_op(struct linear_kernel *linear, enum tp_dnnl_pass p
 static enum tp_status name_kernels(struct linear_kernel *linear, int32_t train_sizes)
 {
 	for (int p = 0; p < TP_DNNL_PASSES; p++) {
-		const struct tp_cpu_sizes *sizes = &linear->sizes[p];
+		const struct tp_kernel_sizes *sizes = &linear->sizes[p];
 		int32_t count = p == TP_DNNL_FORWARD ? train_sizes : sizes->count;
 		for (int32_t i = 0; i < count; i++)
 			TP_TRY(tp_cpu_name_weighted_op(&linear->head, (enum tp_dnnl_pass)p, sizes->samples[i],
@@ -132,9 +132,9 @@ static enum tp_status name_kernels(struct linear_kernel *linear, int32_t train_s
 static enum tp_status build(struct linear_kernel *linear, const struct tp_kernel_spec *spec)
 {
 	struct tp_kernel *kernel = &linear->head.base;
-	struct tp_cpu_sizes backward_sizes = tp_cpu_backward_sizes(spec);
+	struct tp_kernel_sizes backward_sizes = tp_kernel_backward_sizes(spec);
 
-	linear->sizes[TP_DNNL_FORWARD] = tp_cpu_forward_sizes(spec);
+	linear->sizes[TP_DNNL_FORWARD] = tp_kernel_forward_sizes(spec);
 	linear->sizes[TP_DNNL_BACKWARD_WEIGHTS] = backward_sizes;
 	if (spec->input_gradient)
 		linear->sizes[TP_DNNL_BACKWARD_DATA] = backward_sizes;
@@ -151,7 +151,7 @@ static enum tp_status build(struct linear_kernel *linear, const struct tp_kernel
 			kernel->scratch_bytes = bytes > kernel->scratch_bytes ? bytes : kernel->scratch_bytes;
 		}
 	}
-	return name_kernels(linear, tp_cpu_train_sizes(spec).count);
+	return name_kernels(linear, tp_kernel_train_sizes(spec).count);
 }
 
 enum tp_status tp_cpu_linear_new(struct tp_cpu_device *device, const struct tp_kernel_spec *spec,

@@ -8,8 +8,8 @@
 
 struct maxpool_kernel {
 	struct tp_cpu_kernel head;
-	struct tp_cpu_sizes train_sizes, infer_sizes, backward_sizes;
-	struct tp_dnnl_op train[TP_CPU_SIZES], infer[TP_CPU_SIZES], backward[TP_CPU_SIZES];
+	struct tp_kernel_sizes train_sizes, infer_sizes, backward_sizes;
+	struct tp_dnnl_op train[TP_KERNEL_SIZES], infer[TP_KERNEL_SIZES], backward[TP_KERNEL_SIZES];
 	size_t index_sample_bytes; /* where a sample's maxima were: `saved` is an array of these */
 };
 
@@ -22,7 +22,7 @@ static void *indices_of(const struct maxpool_kernel *pool, void *saved, int32_t 
 static enum tp_status maxpool_forward(struct tp_kernel *kernel, const struct tp_forward_args *args)
 {
 	struct maxpool_kernel *pool = (struct maxpool_kernel *)kernel;
-	int32_t i = tp_cpu_size_index(&pool->train_sizes, tp_slice_size(pool->head.slicing, args->slice));
+	int32_t i = tp_kernel_size_index(&pool->train_sizes, tp_slice_size(pool->head.slicing, args->slice));
 	return tp_dnnl_run(&pool->train[i], pool->head.device->stream,
 	                   (const void *[]){args->x[0], args->y, indices_of(pool, args->saved, args->slice)},
 	                   args->scratch);
@@ -31,7 +31,7 @@ static enum tp_status maxpool_forward(struct tp_kernel *kernel, const struct tp_
 static enum tp_status maxpool_infer(struct tp_kernel *kernel, int32_t samples, const struct tp_forward_args *args)
 {
 	struct maxpool_kernel *pool = (struct maxpool_kernel *)kernel;
-	int32_t i = tp_cpu_size_index(&pool->infer_sizes, samples);
+	int32_t i = tp_kernel_size_index(&pool->infer_sizes, samples);
 	return tp_dnnl_run(&pool->infer[i], pool->head.device->stream, (const void *[]){args->x[0], args->y, NULL},
 	                   args->scratch);
 }
@@ -41,7 +41,7 @@ static enum tp_status maxpool_backward(struct tp_kernel *kernel, const struct tp
 	struct maxpool_kernel *pool = (struct maxpool_kernel *)kernel;
 	if (!args->dx[0] || args->part == TP_BACKWARD_WEIGHTS)
 		return TP_OK;
-	int32_t i = tp_cpu_size_index(&pool->backward_sizes, tp_cpu_backward_samples(&pool->head, args));
+	int32_t i = tp_kernel_size_index(&pool->backward_sizes, tp_cpu_backward_samples(&pool->head, args));
 	return tp_dnnl_run(&pool->backward[i], pool->head.device->stream,
 	                   (const void *[]){args->dy, indices_of(pool, args->saved, args->first_slice), args->dx[0]},
 	                   args->scratch);
@@ -50,7 +50,7 @@ static enum tp_status maxpool_backward(struct tp_kernel *kernel, const struct tp
 static void maxpool_free(struct tp_kernel *kernel)
 {
 	struct maxpool_kernel *pool = (struct maxpool_kernel *)kernel;
-	for (int32_t i = 0; i < TP_CPU_SIZES; i++) {
+	for (int32_t i = 0; i < TP_KERNEL_SIZES; i++) {
 		tp_dnnl_op_release(&pool->backward[i]);
 		tp_dnnl_op_release(&pool->train[i]);
 		tp_dnnl_op_release(&pool->infer[i]);
@@ -75,9 +75,9 @@ static enum tp_status maxpool_build(struct maxpool_kernel *pool, const struct tp
 	const int32_t layout = spec->in[0].layout;
 	struct tp_dnnl_values out = {0, layer->out_shape, TP_DNNL_LAYOUT_ANY};
 
-	pool->train_sizes = tp_cpu_train_sizes(spec);
-	pool->infer_sizes = tp_cpu_infer_sizes(spec);
-	pool->backward_sizes = tp_cpu_backward_sizes(spec);
+	pool->train_sizes = tp_kernel_train_sizes(spec);
+	pool->infer_sizes = tp_kernel_infer_sizes(spec);
+	pool->backward_sizes = tp_kernel_backward_sizes(spec);
 	for (int32_t i = 0; i < pool->train_sizes.count; i++) {
 		out.samples = pool->train_sizes.samples[i];
 		TP_TRY(tp_dnnl_maxpool(&pool->train[i], layer, out.samples, layout, true));
