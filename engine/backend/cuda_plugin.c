@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "engine/backend/devices.h"
+#include "engine/backend/kernel_sizes.h"
 #include "engine/backend/plugin.h"
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
@@ -16,14 +17,27 @@
  * the plugin needs and that is not there makes its loading fail, by name. */
 __attribute__((used)) static void (*const for_plugins[])(void) = {
 #define FOR_PLUGINS(function) (void (*)(void)) function
-        FOR_PLUGINS(tp_alloc),        FOR_PLUGINS(tp_alloc_array),
-        FOR_PLUGINS(tp_detail),       FOR_PLUGINS(tp_die),
-        FOR_PLUGINS(tp_fail),         FOR_PLUGINS(tp_fail_in),
-        FOR_PLUGINS(tp_format_bytes), FOR_PLUGINS(tp_format_ns),
-        FOR_PLUGINS(tp_free),         FOR_PLUGINS(tp_layer_params),
-        FOR_PLUGINS(tp_now_ns),       FOR_PLUGINS(tp_status_text),
-        FOR_PLUGINS(tp_text_add),     FOR_PLUGINS(tp_text_get),
-        FOR_PLUGINS(tp_text_release), FOR_PLUGINS(tp_kernel_names_add),
+        FOR_PLUGINS(tp_alloc),
+        FOR_PLUGINS(tp_alloc_array),
+        FOR_PLUGINS(tp_detail),
+        FOR_PLUGINS(tp_die),
+        FOR_PLUGINS(tp_fail),
+        FOR_PLUGINS(tp_fail_in),
+        FOR_PLUGINS(tp_format_bytes),
+        FOR_PLUGINS(tp_format_ns),
+        FOR_PLUGINS(tp_free),
+        FOR_PLUGINS(tp_layer_params),
+        FOR_PLUGINS(tp_now_ns),
+        FOR_PLUGINS(tp_status_text),
+        FOR_PLUGINS(tp_text_add),
+        FOR_PLUGINS(tp_text_get),
+        FOR_PLUGINS(tp_text_release),
+        FOR_PLUGINS(tp_kernel_names_add),
+        FOR_PLUGINS(tp_kernel_train_sizes),
+        FOR_PLUGINS(tp_kernel_infer_sizes),
+        FOR_PLUGINS(tp_kernel_forward_sizes),
+        FOR_PLUGINS(tp_kernel_backward_sizes),
+        FOR_PLUGINS(tp_kernel_size_index),
 #undef FOR_PLUGINS
 };
 
