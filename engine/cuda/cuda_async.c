@@ -10,6 +10,7 @@ static enum tp_status mark_new(struct tp_device *base, struct tp_mark **mark)
 	*mark = tp_alloc(sizeof **mark);
 	if (!*mark)
 		return TP_ERR_NOMEM;
+	(*mark)->device = tp_cuda_of(base);
 	const enum tp_status status =
 	        TP_CUDA_CHECK(cudaEventCreateWithFlags, &(*mark)->event, cudaEventDefault); /* with times */
 	if (status != TP_OK) {
@@ -58,11 +59,12 @@ static enum tp_status reached(struct tp_device *base, struct tp_mark *mark, bool
 	return tp_cuda_keep(device, tp_cuda_status(error, "cudaEventQuery", __FILE__, __LINE__));
 }
 
-static enum tp_status time_of(struct tp_device *base, const struct tp_mark *mark, int64_t *ns)
+/* By the clock of the GPU that the mark is of, which may be a neighbour's. */
+static enum tp_status time_of(struct tp_device *base, const struct tp_mark *mark, int64_t *monotonic_ns)
 {
-	struct tp_cuda_device *device = tp_cuda_of(base);
-	TP_TRY(tp_cuda_enter(device));
-	return tp_cuda_clock_read(device, mark->event, ns);
+	(void)base;
+	TP_TRY(tp_cuda_enter(mark->device));
+	return tp_cuda_clock_read(mark->device, mark->event, monotonic_ns);
 }
 
 static enum tp_status finish(struct tp_device *base, int64_t timeout_ns)
@@ -78,11 +80,11 @@ static enum tp_status finish(struct tp_device *base, int64_t timeout_ns)
 	return TP_OK;
 }
 
-static enum tp_status start_clock(struct tp_device *base, int64_t *monotonic_ns, int64_t *error_ns)
+static enum tp_status start_clock(struct tp_device *base, int64_t *error_ns)
 {
 	struct tp_cuda_device *device = tp_cuda_of(base);
 	TP_TRY(finish(base, TP_CUDA_PATIENCE_NS));
-	return tp_cuda_keep(device, tp_cuda_clock_start(device, monotonic_ns, error_ns));
+	return tp_cuda_keep(device, tp_cuda_clock_start(device, error_ns));
 }
 
 static enum tp_status collect_loss(struct tp_device *base, struct tp_loss_result *result)

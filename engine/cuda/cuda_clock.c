@@ -65,7 +65,7 @@ static enum tp_status start_epoch(struct tp_cuda_device *device, struct tp_cuda_
 }
 
 /* The first device that starts a second time begins the next epoch; the others on its GPU join it. */
-enum tp_status tp_cuda_clock_start(struct tp_cuda_device *device, int64_t *monotonic_ns, int64_t *error_ns)
+enum tp_status tp_cuda_clock_start(struct tp_cuda_device *device, int64_t *error_ns)
 {
 	struct tp_cuda_clock *clock = &device->shared->clock;
 	enum tp_status status = TP_OK;
@@ -73,7 +73,6 @@ enum tp_status tp_cuda_clock_start(struct tp_cuda_device *device, int64_t *monot
 	if (clock->measured == 0 || device->clock_epoch == clock->epoch)
 		status = start_epoch(device, clock);
 	device->clock_epoch = clock->epoch;
-	*monotonic_ns = clock->monotonic_ns;
 	*error_ns = clock->error_ns;
 	(void)pthread_mutex_unlock(&clock->lock);
 	return status;
@@ -127,7 +126,7 @@ static enum tp_status measure(struct tp_cuda_clock *clock)
 }
 
 /* From the anchor that is nearest: later ones are nearer as long as the event lies behind them. */
-static enum tp_status read_event(struct tp_cuda_clock *clock, cudaEvent_t event, int64_t *ns)
+static enum tp_status read_event(struct tp_cuda_clock *clock, cudaEvent_t event, int64_t *monotonic_ns)
 {
 	TP_TRY(measure(clock));
 	if (clock->measured == 0)
@@ -144,15 +143,15 @@ static enum tp_status read_event(struct tp_cuda_clock *clock, cudaEvent_t event,
 		if (from_anchor_ns >= 0)
 			break;
 	}
-	*ns = llround(best_ns);
+	*monotonic_ns = clock->monotonic_ns + llround(best_ns);
 	return TP_OK;
 }
 
-enum tp_status tp_cuda_clock_read(struct tp_cuda_device *device, cudaEvent_t event, int64_t *ns)
+enum tp_status tp_cuda_clock_read(struct tp_cuda_device *device, cudaEvent_t event, int64_t *monotonic_ns)
 {
 	struct tp_cuda_clock *clock = &device->shared->clock;
 	(void)pthread_mutex_lock(&clock->lock);
-	const enum tp_status status = read_event(clock, event, ns);
+	const enum tp_status status = read_event(clock, event, monotonic_ns);
 	(void)pthread_mutex_unlock(&clock->lock);
 	return status;
 }

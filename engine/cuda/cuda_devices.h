@@ -27,6 +27,7 @@ void tp_cuda_copy(struct tp_device *base, const void *from, void *to, size_t byt
 
 /* A moment in the work of one GPU. */
 struct tp_mark {
+	struct tp_cuda_device *device; /* that made it */
 	cudaEvent_t event;
 };
 

@@ -40,8 +40,8 @@ void tp_cuda_gpu_leave(struct tp_cuda_device *device);
 bool tp_cuda_gpu_rests(struct tp_cuda_device *device);
 
 /* The clock, see tp_async_ops. */
-enum tp_status tp_cuda_clock_start(struct tp_cuda_device *device, int64_t *monotonic_ns, int64_t *error_ns);
-enum tp_status tp_cuda_clock_read(struct tp_cuda_device *device, cudaEvent_t event, int64_t *ns);
+enum tp_status tp_cuda_clock_start(struct tp_cuda_device *device, int64_t *error_ns);
+enum tp_status tp_cuda_clock_read(struct tp_cuda_device *device, cudaEvent_t event, int64_t *monotonic_ns);
 /* An anchor now and then: called with everything that is recorded on the compute stream. */
 enum tp_status tp_cuda_clock_tick(struct tp_cuda_device *device);
 void tp_cuda_clock_release(struct tp_cuda_clock *clock);

@@ -90,7 +90,8 @@ static enum tp_status copy_on(const struct tp_link_way *way, struct tp_cuda_devi
 	else
 		TP_TRY(TP_CUDA_CHECK(cudaMemcpyPeerAsync, transfer->to, way->to->gpu, transfer->from, way->from->gpu,
 		                     transfer->bytes, stream));
-	return TP_CUDA_CHECK(cudaEventRecord, transfer->arrived->event, stream);
+	TP_TRY(TP_CUDA_CHECK(cudaEventRecord, transfer->arrived->event, stream));
+	return transfer->left ? TP_CUDA_CHECK(cudaEventRecord, transfer->left->event, stream) : TP_OK;
 }
 
 /* Upstream the sender copies, downstream the receiver: it is the later stage each time, so that a stage has one stream

@@ -192,7 +192,10 @@ static enum tp_status nccl_send(struct tp_link_way *way, const struct tp_transfe
 	TP_TRY(tp_cuda_failure(sender));
 	TP_TRY(tp_cuda_enter(sender));
 	TP_TRY(tp_cuda_keep(sender, tp_cuda_begin_transfer(sender->copy_out, transfer->ready, NULL, NULL)));
-	return call(way, SENDER, transfer);
+	TP_TRY(call(way, SENDER, transfer));
+	if (!transfer->left)
+		return TP_OK;
+	return tp_cuda_keep(sender, TP_CUDA_CHECK(cudaEventRecord, transfer->left->event, sender->copy_out));
 }
 
 static enum tp_status receive_and_record(struct tp_link_way *way, const struct tp_transfer *transfer)
@@ -216,6 +219,8 @@ static enum tp_status nccl_check(struct tp_link_way *way)
 	for (int rank = 0; rank < RANKS; rank++) {
 		ncclResult_t state = ncclSuccess;
 		TP_TRY(comm_state(way, rank, &state));
+		if (state == ncclInProgress)
+			continue;
 		TP_TRY(tp_nccl_status(state, "ncclCommGetAsyncError", __FILE__, __LINE__));
 	}
 	return TP_OK;
