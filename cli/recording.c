@@ -50,11 +50,9 @@ static enum tp_status release_parameters(struct parameters *parameters)
 	return failed ? TP_ERR_NOMEM : TP_OK;
 }
 
-static enum tp_status collect_environment(const struct tp_run_config *config, struct tp_environment *environment)
+static enum tp_status collect_environment(const struct tp_device_ops *device, struct tp_environment *environment)
 {
-	const struct tp_device_ops *device;
 	struct tp_text probed = {0};
-	TP_TRY(tp_device_find(config->device, config->math, &device));
 	(void)device->probe(&probed);
 	const struct tp_store_pair extra[] = {
 	        {"device", tp_text_get(&probed)},
@@ -164,7 +162,9 @@ static enum tp_status describe(struct described *described, const struct tp_opti
 	*described = (struct described){.parameters = tp_alloc(sizeof *described->parameters)};
 	if (!described->parameters)
 		return TP_ERR_NOMEM;
-	TP_TRY(collect_environment(config, &described->environment));
+	const struct tp_device_ops *device;
+	TP_TRY(tp_device_find(config->device, config->math, &device));
+	TP_TRY(collect_environment(device, &described->environment));
 	tp_run_config_text(config, &described->config_text);
 	collect_parameters(described->parameters, options, config);
 	described->run = (struct tp_store_run){
@@ -173,7 +173,7 @@ static enum tp_status describe(struct described *described, const struct tp_opti
 	        .schedule = config->schedule,
 	        .model = config->model,
 	        .dataset = config->dataset,
-	        .device = config->device,
+	        .device = tp_device_label(device),
 	        .order = config->order == TP_ORDER_STATIC ? "static" : "dynamic",
 	        .clock = config->clock == TP_CLOCK_REAL ? "real" : "virtual",
 	        .stages = config->stages,

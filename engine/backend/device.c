@@ -68,6 +68,12 @@ enum tp_status tp_device_find(const char *name, enum tp_math math, const struct 
 	return tp_fail_unknown("device", name, names);
 }
 
+const char *tp_device_label(const struct tp_device_ops *ops)
+{
+	const char *label = ops->stand_in ? ops->stand_in() : NULL;
+	return label ? label : ops->name;
+}
+
 struct tp_tensor_desc tp_device_input(const struct tp_device_ops *ops, struct tp_shape shape)
 {
 	struct tp_tensor_desc desc = tp_tensor_plain(shape, ops->element_bytes);

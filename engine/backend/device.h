@@ -107,6 +107,9 @@ struct tp_async_ops {
 	enum tp_status (*collect_loss)(struct tp_device *device, struct tp_loss_result *result);
 	/* What is issued until the next call belongs to this operation of the stage: its number in the epoch, or -1. */
 	void (*operation)(struct tp_device *device, int64_t operation);
+	/* Optional. What is issued from now on does not read these bytes until they were written as a whole: a stand-in
+	 * for the device checks it. */
+	void (*retire)(struct tp_device *device, const void *at, size_t bytes);
 	/* The GPUs that stages would use, at most `most` of them; returns how many there are. */
 	int32_t (*gpus)(struct tp_gpu_info *infos, int32_t most);
 	/* NULL-ended; the first is the default. */
@@ -180,6 +183,9 @@ extern const struct tp_device_ops *const tp_devices[];
 /* Look a device up, check that its table is complete and that it can be used here; an unknown name is TP_ERR_INPUT
  * with the nearest offered, an unusable device, or one that cannot do `math`, TP_ERR_UNSUPPORTED with the reason. */
 enum tp_status tp_device_find(const char *name, enum tp_math math, const struct tp_device_ops **ops);
+
+/* How results call the device: its name, or what stands in for it. */
+const char *tp_device_label(const struct tp_device_ops *ops);
 
 /* The input of a model as `upload` writes it. */
 struct tp_tensor_desc tp_device_input(const struct tp_device_ops *ops, struct tp_shape shape);

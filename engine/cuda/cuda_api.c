@@ -145,6 +145,7 @@ static bool load_from(const char *path)
 	}
 	const char *(*label)(void) = NULL;
 	*(void **)&label = dlsym(library, "fakecuda_label");
+	*(void **)&tp_cuda.fakecuda_retire = dlsym(library, "fakecuda_retire");
 	tp_cuda.stand_in = label ? label() : NULL;
 	return true;
 }

@@ -152,6 +152,8 @@ struct tp_cuda_api {
 	TP_CUPTI_LIST(TP_CUDA_FIELD)
 #undef TP_CUDA_FIELD
 	bool has_nccl, has_cupti;
+	/* Of a stand-in that checks the lifetimes of memory; else NULL. */
+	void (*fakecuda_retire)(cudaStream_t stream, const void *at, size_t bytes);
 	const char *stand_in; /* of the library that took CUDA's place: "fakecuda (no GPU)"; NULL: CUDA itself */
 };
 

@@ -108,6 +108,12 @@ static void operation(struct tp_device *base, int64_t number)
 	tp_cuda_of(base)->operation = number;
 }
 
+static void retire(struct tp_device *base, const void *at, size_t bytes)
+{
+	if (tp_cuda.fakecuda_retire)
+		tp_cuda.fakecuda_retire(tp_cuda_of(base)->compute, at, bytes);
+}
+
 static const struct tp_link_ops *const links[] = {&tp_cuda_link_copy, &tp_cuda_link_direct, &tp_cuda_link_nccl, NULL};
 
 const struct tp_async_ops tp_cuda_async = {
@@ -121,5 +127,6 @@ const struct tp_async_ops tp_cuda_async = {
         .finish = finish,
         .collect_loss = collect_loss,
         .operation = operation,
+        .retire = retire,
         .links = links,
 };

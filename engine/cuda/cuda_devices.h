@@ -25,6 +25,9 @@ void tp_cuda_blend_values(struct tp_device *base, double a, const void *x, doubl
                           size_t bytes);
 void tp_cuda_copy(struct tp_device *base, const void *from, void *to, size_t bytes);
 
+/* See tp_device_ops. */
+const char *tp_cuda_stand_in(void);
+
 /* A moment in the work of one GPU. */
 struct tp_mark {
 	struct tp_cuda_device *device; /* that made it */

@@ -2,7 +2,7 @@
 #include "engine/backend/plugin.h"
 #include "engine/cuda/cuda_devices.h"
 
-static const char *stand_in(void)
+const char *tp_cuda_stand_in(void)
 {
 	struct tp_text ignored = {0};
 	const bool loaded = tp_cuda_load(&ignored);
@@ -103,6 +103,6 @@ __attribute__((visibility("default"))) const struct tp_plugin *tp_plugin(void);
 const struct tp_plugin *tp_plugin(void)
 {
 	static const struct tp_plugin plugin = {
-	        .version = TP_PLUGIN_VERSION, .stand_in = stand_in, .probe = probe, .device = device};
+	        .version = TP_PLUGIN_VERSION, .stand_in = tp_cuda_stand_in, .probe = probe, .device = device};
 	return &plugin;
 }

@@ -280,6 +280,25 @@ void tp_flight_service(struct tp_worker *worker)
 	tp_flight_accept(worker);
 }
 
+/* --- versions ------------------------------------------------------------------------------------------------------
+ */
+
+void tp_flight_note_freed(struct tp_worker *worker, int64_t version)
+{
+	const struct tp_version_ledger *ledger = &worker->station.ledger;
+	int32_t buffer = ledger->versions[version & ledger->version_mask].buffer;
+	/* Of an update in place the buffer goes on: only one that was put back is free. */
+	if (ledger->free_count > 0 && ledger->free_buffers[ledger->free_count - 1] == buffer)
+		worker->retired[worker->retired_count++] = buffer;
+}
+
+void tp_flight_retire(struct tp_worker *worker)
+{
+	for (int32_t i = 0; i < worker->retired_count; i++)
+		tp_stage_retire(&worker->stage, worker->retired[i]);
+	worker->retired_count = 0;
+}
+
 /* --- waiting -------------------------------------------------------------------------------------------------------
  */
 

@@ -88,6 +88,11 @@ void tp_flight_take(struct tp_worker *worker, struct tp_channel *channel, struct
 enum tp_status tp_flight_send(struct tp_worker *worker, struct tp_channel *channel, struct tp_activation_slot *slot,
                               const struct tp_action *action, struct tp_message *message);
 
+/* The ledger has given up a version, which the operation that is about to be issued may still read; and once it was
+ * issued, tell the device. */
+void tp_flight_note_freed(struct tp_worker *worker, int64_t version);
+void tp_flight_retire(struct tp_worker *worker);
+
 /* The slot of an operation has been given back: from here on it may be written again. */
 enum tp_status tp_flight_leave(struct tp_worker *worker, const struct tp_activation_slot *slot);
 

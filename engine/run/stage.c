@@ -81,6 +81,13 @@ enum tp_status tp_stage_finish(struct tp_stage *stage)
 	return stage->ops->async ? stage->ops->async->finish(stage->device, FINISH_NS) : TP_OK;
 }
 
+void tp_stage_retire(struct tp_stage *stage, int32_t version_buffer)
+{
+	const struct tp_weights *weights = &stage->weights;
+	if (stage->ops->async && stage->ops->async->retire)
+		stage->ops->async->retire(stage->device, weights->buffer[version_buffer], weights->params_bytes);
+}
+
 enum tp_status tp_stage_collect_loss(struct tp_stage *stage, struct tp_loss_result *result)
 {
 	struct tp_loss_result sums = {0};

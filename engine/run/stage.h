@@ -99,6 +99,9 @@ void tp_stage_release(struct tp_stage *stage);
 /* On a device that works on its own: wait until all that was issued is done, a minute at most. Nothing elsewhere. */
 enum tp_status tp_stage_finish(struct tp_stage *stage);
 
+/* A version's buffer is free: tell a device that wants to know. */
+void tp_stage_retire(struct tp_stage *stage, int32_t version_buffer);
+
 /* Last stage: add what its losses have come to since the last call, where tp_stage_loss() could not say; blocks.
  * Nothing on a blocking device. */
 enum tp_status tp_stage_collect_loss(struct tp_stage *stage, struct tp_loss_result *result);

@@ -197,6 +197,7 @@ static enum tp_status update(struct tp_worker *worker, const struct tp_action *a
 	tp_worker_push_range(worker, TP_NVTX_U, &as_update, step.base);
 	tp_worker_record_versions(worker, times.start_ns);
 	tp_worker_update(worker, &step);
+	tp_flight_retire(worker);
 	slow_down(worker, times.start_ns);
 	times.end_ns = moment(worker);
 	tp_nvtx_pop();
@@ -219,6 +220,7 @@ static enum tp_status run_operation(struct tp_worker *worker, const struct tp_ac
 
 	struct tp_activation_slot *slot = tp_worker_slot(worker, action);
 	take_message(worker, action, slot, &times);
+	tp_flight_retire(worker);
 	enum tp_status computed = tp_worker_compute(worker, slot, action, times.begun.read);
 	slow_down(worker, times.start_ns);
 	times.end_ns = moment(worker);

@@ -34,6 +34,9 @@ struct tp_worker {
 	struct tp_read_run *runs;      /* room for those of one backward */
 	int64_t *freed;                /* versions that the ledger gave up, not yet recorded */
 	int32_t freed_count;
+	int32_t *
+	        retired; /* buffers of versions given up, until the operation under way is issued; async devices only */
+	int32_t retired_count;
 	int64_t planned;       /* static order: operations taken from the plan */
 	bool held;             /* idle with a backward that only the staleness bound keeps from starting */
 	int64_t idle_since_ns; /* end of the latest operation */

@@ -112,6 +112,8 @@ void tp_worker_note_freed(void *context, int64_t version)
 	struct tp_worker *worker = context;
 	TP_CHECK(worker->freed_count < worker->stage.spec.version_buffers);
 	worker->freed[worker->freed_count++] = version;
+	if (worker->flight.ops)
+		tp_flight_note_freed(worker, version);
 }
 
 void tp_worker_record_versions(struct tp_worker *worker, int64_t now_ns)

@@ -18,7 +18,8 @@ enum tp_status tp_worker_init(struct tp_worker *worker, int64_t spin_ns)
 	TP_TRY(tp_station_init(&worker->station, pipeline, worker->index));
 	worker->runs = tp_alloc_array((size_t)forwards, sizeof *worker->runs);
 	worker->freed = tp_alloc_array((size_t)worker->stage.spec.version_buffers, sizeof *worker->freed);
-	if (!worker->runs || !worker->freed)
+	worker->retired = tp_alloc_array((size_t)worker->stage.spec.version_buffers, sizeof *worker->retired);
+	if (!worker->runs || !worker->freed || !worker->retired)
 		return TP_ERR_NOMEM;
 	if (worker->index == 0) {
 		int64_t elements = crew->slicing.batch * tp_shape_elements(worker->stage.spec.input.shape);
@@ -38,6 +39,7 @@ void tp_worker_release(struct tp_worker *worker)
 	tp_station_release(&worker->station);
 	tp_free(worker->runs);
 	tp_free(worker->freed);
+	tp_free(worker->retired);
 	tp_free(worker->staging);
 	tp_stage_release(&worker->stage);
 }
@@ -65,7 +67,7 @@ void tp_worker_begin_records(struct tp_worker *worker, int64_t now_ns)
 	worker->recorder.now_ns = now_ns;
 	worker->notes = &worker->recorder;
 	worker->stage.memory.recorder = records ? &worker->recorder : NULL;
-	ledger->freed = records ? tp_worker_note_freed : NULL;
+	ledger->freed = records || worker->flight.ops ? tp_worker_note_freed : NULL;
 	ledger->freed_context = worker;
 	tp_memory_record_start(&worker->stage.memory);
 }

@@ -191,33 +191,33 @@ FAKE_EXPORT cudaError_t cudaProfilerStop(void)
 }
 
 /* Those that fakecuda gives, or that tests inject. */
-#define ERROR_LIST(X)                                                          \
-	X(cudaSuccess, "no error")                                             \
-	X(cudaErrorInvalidValue, "invalid argument")                           \
-	X(cudaErrorMemoryAllocation, "out of memory")                          \
-	X(cudaErrorInitializationError, "initialization error")                \
-	X(cudaErrorInvalidConfiguration, "invalid configuration argument")     \
-	X(cudaErrorStubLibrary, "CUDA driver is a stub library")               \
+#define ERROR_LIST(X)                                                                                  \
+	X(cudaSuccess, "no error")                                                                     \
+	X(cudaErrorInvalidValue, "invalid argument")                                                   \
+	X(cudaErrorMemoryAllocation, "out of memory")                                                  \
+	X(cudaErrorInitializationError, "initialization error")                                        \
+	X(cudaErrorInvalidConfiguration, "invalid configuration argument")                             \
+	X(cudaErrorStubLibrary, "CUDA driver is a stub library")                                       \
 	X(cudaErrorInsufficientDriver, "CUDA driver version is insufficient for CUDA runtime version") \
-	X(cudaErrorDevicesUnavailable, "CUDA-capable device(s) is/are busy or unavailable") \
-	X(cudaErrorInvalidDeviceFunction, "invalid device function")           \
-	X(cudaErrorNoDevice, "no CUDA-capable device is detected")             \
-	X(cudaErrorInvalidDevice, "invalid device ordinal")                    \
+	X(cudaErrorDevicesUnavailable, "CUDA-capable device(s) is/are busy or unavailable")            \
+	X(cudaErrorInvalidDeviceFunction, "invalid device function")                                   \
+	X(cudaErrorNoDevice, "no CUDA-capable device is detected")                                     \
+	X(cudaErrorInvalidDevice, "invalid device ordinal")                                            \
 	X(cudaErrorNoKernelImageForDevice, "no kernel image is available for execution on the device") \
-	X(cudaErrorECCUncorrectable, "uncorrectable ECC error encountered")    \
-	X(cudaErrorInvalidResourceHandle, "invalid resource handle")           \
-	X(cudaErrorSymbolNotFound, "named symbol not found")                   \
-	X(cudaErrorNotReady, "device not ready")                               \
-	X(cudaErrorIllegalAddress, "an illegal memory access was encountered") \
-	X(cudaErrorLaunchTimeout, "the launch timed out and was terminated")   \
-	X(cudaErrorPeerAccessAlreadyEnabled, "peer access is already enabled") \
+	X(cudaErrorECCUncorrectable, "uncorrectable ECC error encountered")                            \
+	X(cudaErrorInvalidResourceHandle, "invalid resource handle")                                   \
+	X(cudaErrorSymbolNotFound, "named symbol not found")                                           \
+	X(cudaErrorNotReady, "device not ready")                                                       \
+	X(cudaErrorIllegalAddress, "an illegal memory access was encountered")                         \
+	X(cudaErrorLaunchTimeout, "the launch timed out and was terminated")                           \
+	X(cudaErrorPeerAccessAlreadyEnabled, "peer access is already enabled")                         \
 	X(cudaErrorLaunchFailure, "unspecified launch failure")
 
 FAKE_EXPORT const char *cudaGetErrorName(cudaError_t error)
 {
 	switch ((int)error) {
-#define ERROR_NAME(number, text)                                                                                       \
-	case number:                                                                                                   \
+#define ERROR_NAME(number, text) \
+	case number:             \
 		return #number;
 		ERROR_LIST(ERROR_NAME)
 #undef ERROR_NAME
@@ -229,8 +229,8 @@ FAKE_EXPORT const char *cudaGetErrorName(cudaError_t error)
 FAKE_EXPORT const char *cudaGetErrorString(cudaError_t error)
 {
 	switch ((int)error) {
-#define ERROR_TEXT(number, text)                                                                                       \
-	case number:                                                                                                   \
+#define ERROR_TEXT(number, text) \
+	case number:             \
 		return text;
 		ERROR_LIST(ERROR_TEXT)
 #undef ERROR_TEXT

@@ -1,5 +1,5 @@
-/* What the parts of fakecuda share. One lock guards all of it: fake_enter() takes it and fake_leave() gives it back, every
- * other function here is called with it held unless it says so. */
+/* What the parts of fakecuda share. One lock guards all of it: fake_enter() takes it and fake_leave() gives it back,
+ * every other function here is called with it held unless it says so. */
 #ifndef TP_TESTS_FAKECUDA_INSIDE_H
 #define TP_TESTS_FAKECUDA_INSIDE_H
 
@@ -8,8 +8,8 @@
 enum { FAKE_CLOCKS = 128, FAKE_DEVICES_MAX = 16, FAKE_HOST = -1 };
 enum { FAKE_POISON = 0xff }; /* as float, double or bfloat16 it is not a number */
 
-/* How far each stream has come, as far as somebody knows: a vector clock. Threads have no entries of their own, since the
- * host touches no memory that is checked; they carry clocks from what they waited for to what they issue. */
+/* How far each stream has come, as far as somebody knows: a vector clock. Threads have no entries of their own, since
+ * the host touches no memory that is checked; they carry clocks from what they waited for to what they issue. */
 struct fake_clock {
 	uint64_t at[FAKE_CLOCKS];
 };
@@ -39,7 +39,7 @@ struct fake_operation {
 	struct fake_group *group;   /* FAKE_TRANSFER */
 	const void *source;         /* host memory that must not change until it was read; NULL: none */
 	uint64_t source_hash;
-	bool astray; /* touches what is not there: is not run */
+	bool astray;                   /* touches what is not there: is not run */
 	void (*run)(const void *args); /* NULL: nothing to do */
 	_Alignas(16) unsigned char args[];
 };
@@ -91,8 +91,8 @@ struct fake_ran {
 	size_t bytes;
 	int device, stream; /* numbers */
 	dim3 grid, block;
-	uint32_t correlation;       /* of the call that issued it */
-	int64_t start_ns, end_ns;   /* monotonic */
+	uint32_t correlation;     /* of the call that issued it */
+	int64_t start_ns, end_ns; /* monotonic */
 };
 /* NULL: nobody listens. Called with the lock held, so they must not call fakecuda; fake_on_call on the thread that made
  * the call. */
@@ -155,7 +155,7 @@ struct fake_operation *fake_operation_new(struct CUstream_st *stream, enum fake_
                                           const void *args, size_t args_bytes);
 /* Takes the operation over. */
 void fake_issue(struct fake_operation *operation);
-bool fake_run_one(void); /* false: nothing is ready */
+bool fake_run_one(void);                         /* false: nothing is ready */
 bool fake_pending(const void *at, size_t bytes); /* Does anything that waits touch these bytes? */
 /* Until all of the stream is done; joins what it did to what the host knows. */
 cudaError_t fake_finish(struct CUstream_st *stream);
@@ -164,8 +164,8 @@ bool fake_at_head(const struct fake_operation *operation);
 
 /* --- order (fake_order.c) */
 
-/* On the issue of an operation: what the thread knows is before it; then its touches are checked. False: it touches what
- * is not there and cannot be run. */
+/* On the issue of an operation: what the thread knows is before it; then its touches are checked. False: it touches
+ * what is not there and cannot be run. */
 bool fake_order_issue(struct fake_operation *operation);
 void fake_order_learn(const struct fake_clock *clock, bool for_all_threads);
 void fake_order_retire(struct CUstream_st *stream, const void *at, size_t bytes);

@@ -34,8 +34,8 @@ static const struct fake_kernel *kernel_in(const struct fake_kernel *table, cons
 }
 
 FAKE_EXPORT cudaError_t cudaLibraryLoadData(cudaLibrary_t *library, const void *code, enum cudaJitOption *jit_options,
-                                            void **jit_values, unsigned int jit_count,
-                                            enum cudaLibraryOption *options, void **values, unsigned int count)
+                                            void **jit_values, unsigned int jit_count, enum cudaLibraryOption *options,
+                                            void **values, unsigned int count)
 {
 	struct fake_call call;
 	cudaError_t error = fake_enter(&call, __func__);

@@ -86,8 +86,8 @@ static void release_oldest(void)
 	free(oldest);
 }
 
-/* Freeing waits for nothing here: work that still wants the memory is a fault of the program, and finds it in quarantine
- * as long as it waits. */
+/* Freeing waits for nothing here: work that still wants the memory is a fault of the program, and finds it in
+ * quarantine as long as it waits. */
 static cudaError_t release(void *at, bool host)
 {
 	struct fake_allocation **place = &fake.allocations;
@@ -228,8 +228,8 @@ static struct fake_operation *copy_new(struct CUstream_st *stream, void *to, con
 	args->bytes = bytes;
 	if (keep)
 		(void)memcpy(args->kept, from, bytes);
-	struct fake_operation *operation = fake_operation_new(stream, FAKE_COPY, name_of(plan), args,
-	                                                      sizeof *args + (keep ? bytes : 0));
+	struct fake_operation *operation =
+	        fake_operation_new(stream, FAKE_COPY, name_of(plan), args, sizeof *args + (keep ? bytes : 0));
 	free(args);
 	operation->run = run_copy;
 	operation->bytes = bytes;
@@ -242,8 +242,8 @@ static struct fake_operation *copy_new(struct CUstream_st *stream, void *to, con
 	return operation;
 }
 
-/* As CUDA documents: the source's pageable memory is read before the call returns; what goes to pageable memory is there
- * when it returns. */
+/* As CUDA documents: the source's pageable memory is read before the call returns; what goes to pageable memory is
+ * there when it returns. */
 static cudaError_t copy(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, struct CUstream_st *stream)
 {
 	struct copy_plan plan = {.from_device = is_device(from, bytes),

@@ -1,6 +1,7 @@
 /* NCCL between GPUs of this process: communicators by unique id, and pairs of send and receive as operations of both
- * streams, none of which ends before the other was posted. Whatever one group posts to one stream is one operation there,
- * and progresses together. An injected failure of ncclCommGetAsyncError is what it reports of the communicator. */
+ * streams, none of which ends before the other was posted. Whatever one group posts to one stream is one operation
+ * there, and progresses together. An injected failure of ncclCommGetAsyncError is what it reports of the communicator.
+ */
 #include "tests/fakecuda/fake_inside.h"
 
 #include <stdio.h>
@@ -148,7 +149,8 @@ void fake_group_free(struct fake_group *own)
 static void fail_pair(const struct transfer *a, const struct transfer *b)
 {
 	char text[TEXT_BYTES];
-	(void)snprintf(text, sizeof text, "rank %d and rank %d: %zu bytes meet %zu", a->from, a->to, a->bytes, b->bytes);
+	(void)snprintf(text, sizeof text, "rank %d and rank %d: %zu bytes meet %zu", a->from, a->to, a->bytes,
+	               b->bytes);
 	struct clique *clique = a->clique;
 	for (int i = 0; i < 2; i++) {
 		struct ncclComm *comm = clique->comms[i ? a->from : a->to];
@@ -353,10 +355,11 @@ static void complete(struct clique *clique)
 	char text[TEXT_BYTES];
 	for (int a = 0; a < clique->ranks; a++)
 		for (int b = a + 1; b < clique->ranks; b++)
-			if (clique->comms[a] && clique->comms[b] && clique->comms[a]->device == clique->comms[b]->device) {
+			if (clique->comms[a] && clique->comms[b] &&
+			    clique->comms[a]->device == clique->comms[b]->device) {
 				(void)snprintf(text, sizeof text,
-				               "Duplicate GPU detected : rank %d and rank %d both on CUDA device %x", a, b,
-				               ((unsigned)clique->comms[a]->device + 1) << 12);
+				               "Duplicate GPU detected : rank %d and rank %d both on CUDA device %x", a,
+				               b, ((unsigned)clique->comms[a]->device + 1) << 12);
 				fail_all(clique, ncclInvalidUsage, text);
 				return;
 			}

@@ -1,13 +1,13 @@
-/* Which accesses are ordered, and which are not. A stream's clock says of every stream how far its work is certainly done
- * before what the stream does next. It grows by waits for events, and by what the issuing thread knows: a thread that has
- * waited for something, or was told that it is done, issues what comes after it.
+/* Which accesses are ordered, and which are not. A stream's clock says of every stream how far its work is certainly
+ * done before what the stream does next. It grows by waits for events, and by what the issuing thread knows: a thread
+ * that has waited for something, or was told that it is done, issues what comes after it.
  *
  * What one thread knows from a mark is not known to another, since fakecuda does not see how threads tell each other;
  * waits for a whole stream (or a query that finds it idle) count for all threads, as they are made where work is handed
  * from threads to threads: before and after the window. A thread begins with what all others know.
  *
- * Between a send and its receive there is no order beyond the data's: what the sender's stream did before is not known to
- * be done for the receiver. */
+ * Between a send and its receive there is no order beyond the data's: what the sender's stream did before is not known
+ * to be done for the receiver. */
 #include "tests/fakecuda/fake_inside.h"
 
 #include <stdio.h>
@@ -87,8 +87,7 @@ static void describe(struct fake_side old, struct fake_side now, uintptr_t from,
 	(void)snprintf(fake.counts.first_race, sizeof fake.counts.first_race,
 	               "%.60s (stream %d) %s and %.60s (stream %d) %s, unordered: bytes %zu to %zu of %zu of %s",
 	               old.name, old.stream, old.does, now.name, now.stream, now.does, (size_t)(from - base),
-	               (size_t)(to - base), allocation->bytes,
-	               allocation->device == FAKE_HOST ? "the host" : "a GPU");
+	               (size_t)(to - base), allocation->bytes, allocation->device == FAKE_HOST ? "the host" : "a GPU");
 }
 
 static struct fake_side side_of(const struct fake_access *access)

@@ -1,5 +1,5 @@
-/* Streams, events, and the running of what was issued: by whoever waits or asks, the heads of all streams in an order that
- * the seed decides. */
+/* Streams, events, and the running of what was issued: by whoever waits or asks, the heads of all streams in an order
+ * that the seed decides. */
 #include "tests/fakecuda/fake_inside.h"
 
 #include <stdio.h>
@@ -133,7 +133,8 @@ static void run_work(struct fake_operation *operation)
 		fake.lost = (cudaError_t)failure;
 		return;
 	}
-	if (operation->source && !operation->astray && fake_hash(operation->source, operation->bytes) != operation->source_hash)
+	if (operation->source && !operation->astray &&
+	    fake_hash(operation->source, operation->bytes) != operation->source_hash)
 		fake.counts.stale_host_reads++;
 	if (operation->run && !operation->astray)
 		operation->run(operation->args);

@@ -1,5 +1,5 @@
-/* What fakecuda promises, without which tests that pass on it say nothing: it finds what is wrong whatever order came out,
- * and it finds nothing wrong with a program that is right. */
+/* What fakecuda promises, without which tests that pass on it say nothing: it finds what is wrong whatever order came
+ * out, and it finds nothing wrong with a program that is right. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -132,8 +132,8 @@ static cudaError_t add(const struct fixture *f, const float *from, float *to, fl
 	return launch(f->add, &args, stream);
 }
 
-/* x = host, y = x + 1 on stream a; z = y + 2 and the copy back on stream b, which waits or does not; then x is used again,
- * after b is done with it or not. Returns the first value that came back. */
+/* x = host, y = x + 1 on stream a; z = y + 2 and the copy back on stream b, which waits or does not; then x is used
+ * again, after b is done with it or not. Returns the first value that came back. */
 static float pipeline(struct fixture *f, bool waits)
 {
 	float result[COUNT];
