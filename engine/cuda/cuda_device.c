@@ -210,12 +210,6 @@ static enum tp_status open_bf16(const struct tp_device_options *options, int32_t
 	return open_as(&tp_cuda_device_bf16, TPB_BF16, options, stage, device);
 }
 
-/* It was probed by the row of the table of devices that stands for it. */
-static bool probe(struct tp_text *line)
-{
-	return tp_cuda_load(line);
-}
-
 const struct tp_device_ops tp_cuda_device_f32 = {
         .name = "cuda",
         .summary = "NVIDIA GPUs: cuDNN and cuBLASLt, float32",
@@ -224,7 +218,7 @@ const struct tp_device_ops tp_cuda_device_f32 = {
         .maths = 1U << TP_MATH_FP32 | 1U << TP_MATH_TF32,
         .memory = &tp_cuda_memory,
         .async = &tp_cuda_async,
-        .probe = probe,
+        .probe = tp_cuda_probe,
         .stand_in = tp_cuda_stand_in,
         .open = open_f32,
         .close = close_device,
@@ -245,7 +239,7 @@ const struct tp_device_ops tp_cuda_device_bf16 = {
         .maths = 1U << TP_MATH_BF16,
         .memory = &tp_cuda_memory,
         .async = &tp_cuda_async,
-        .probe = probe,
+        .probe = tp_cuda_probe,
         .stand_in = tp_cuda_stand_in,
         .open = open_bf16,
         .close = close_device,

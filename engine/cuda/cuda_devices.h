@@ -27,6 +27,7 @@ void tp_cuda_copy(struct tp_device *base, const void *from, void *to, size_t byt
 
 /* See tp_device_ops. */
 const char *tp_cuda_stand_in(void);
+bool tp_cuda_probe(struct tp_text *line);
 
 /* A moment in the work of one GPU. */
 struct tp_mark {

@@ -84,7 +84,7 @@ static void add_versions(struct tp_text *line)
 		tp_text_add(line, ", no CUPTI");
 }
 
-static bool probe(struct tp_text *line)
+bool tp_cuda_probe(struct tp_text *line)
 {
 	if (!tp_cuda_load(line) || !has_gpu(line))
 		return false;
@@ -103,6 +103,6 @@ __attribute__((visibility("default"))) const struct tp_plugin *tp_plugin(void);
 const struct tp_plugin *tp_plugin(void)
 {
 	static const struct tp_plugin plugin = {
-	        .version = TP_PLUGIN_VERSION, .stand_in = tp_cuda_stand_in, .probe = probe, .device = device};
+	        .version = TP_PLUGIN_VERSION, .stand_in = tp_cuda_stand_in, .probe = tp_cuda_probe, .device = device};
 	return &plugin;
 }
