@@ -34,7 +34,7 @@ static enum tp_status record(struct tp_device *base, struct tp_mark *mark)
 	struct tp_cuda_device *device = tp_cuda_of(base);
 	TP_TRY(tp_cuda_failure(device));
 	TP_TRY(tp_cuda_enter(device));
-	TP_TRY(tp_cuda_keep(device, tp_cuda_clock_tick(device)));
+	TP_TRY(tp_cuda_keep(device, tp_cuda_clock_tick(device, tp_now_ns())));
 	return tp_cuda_keep(device, TP_CUDA_CHECK(cudaEventRecord, mark->event, device->compute));
 }
 

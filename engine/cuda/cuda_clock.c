@@ -1,12 +1,12 @@
 /* A GPU's clock: an event at its start, and more events as the run goes on. */
-#include <float.h>
 #include <math.h>
 
 #include "engine/base/clock.h"
 #include "engine/cuda/cuda_gpu.h"
 
-/* Float milliseconds have 24 bits: half a second to 30 ns, an hour to 0.2 ms. */
-#define ANCHOR_EVERY_NS (TP_NS_PER_S / 2)
+/* Short enough for exact steps as long as work is issued as it runs; where a pause makes one longer it is off by a
+ * 2^24th of its length. */
+#define ANCHOR_EVERY_NS INT64_C(7000000)
 /* The start is bracketed by the machine's clock so many times, and the closest counts. */
 #define START_TRIES 5
 
@@ -78,33 +78,11 @@ enum tp_status tp_cuda_clock_start(struct tp_cuda_device *device, int64_t *error
 	return status;
 }
 
-static enum tp_status tick(struct tp_cuda_device *device, struct tp_cuda_clock *clock)
-{
-	const int64_t now = tp_now_ns();
-	/* One place stays free for the latest that was measured, from which the next ones are. */
-	if (clock->measured == 0 || now - clock->recorded_at_ns < ANCHOR_EVERY_NS ||
-	    clock->recorded - clock->measured >= TP_CUDA_ANCHORS - 1)
-		return TP_OK;
-	TP_TRY(TP_CUDA_CHECK(cudaEventRecord, *anchor(clock, clock->recorded), device->compute));
-	clock->recorded++;
-	clock->recorded_at_ns = now;
-	return TP_OK;
-}
-
-enum tp_status tp_cuda_clock_tick(struct tp_cuda_device *device)
-{
-	struct tp_cuda_clock *clock = &device->shared->clock;
-	(void)pthread_mutex_lock(&clock->lock);
-	const enum tp_status status = tick(device, clock);
-	(void)pthread_mutex_unlock(&clock->lock);
-	return status;
-}
-
-static enum tp_status elapsed_ns(cudaEvent_t from, cudaEvent_t to, double *ns)
+static enum tp_status elapsed_ns(cudaEvent_t from, cudaEvent_t to, int64_t *ns)
 {
 	float ms = 0;
 	TP_TRY(TP_CUDA_CHECK(cudaEventElapsedTime, &ms, from, to));
-	*ns = (double)ms * 1e6;
+	*ns = llround((double)ms * 1e6);
 	return TP_OK;
 }
 
@@ -117,7 +95,7 @@ static enum tp_status measure(struct tp_cuda_clock *clock)
 		if (error == cudaErrorNotReady)
 			return TP_OK;
 		TP_TRY(tp_cuda_status(error, "cudaEventQuery", __FILE__, __LINE__));
-		double step_ns = 0;
+		int64_t step_ns = 0;
 		TP_TRY(elapsed_ns(*anchor(clock, number - 1), *anchor(clock, number), &step_ns));
 		clock->anchor_ns[number % TP_CUDA_ANCHORS] = clock->anchor_ns[(number - 1) % TP_CUDA_ANCHORS] + step_ns;
 		clock->measured++;
@@ -125,33 +103,66 @@ static enum tp_status measure(struct tp_cuda_clock *clock)
 	return TP_OK;
 }
 
-/* From the anchor that is nearest: later ones are nearer as long as the event lies behind them. */
-static enum tp_status read_event(struct tp_cuda_clock *clock, cudaEvent_t event, int64_t *monotonic_ns)
+static enum tp_status tick(struct tp_cuda_device *device, struct tp_cuda_clock *clock, int64_t now_ns)
+{
+	if (clock->measured == 0 || now_ns - clock->recorded_at_ns < ANCHOR_EVERY_NS)
+		return TP_OK;
+	TP_TRY(measure(clock));
+	/* The latest that was measured keeps its place: the next are measured from it. */
+	if (clock->recorded - clock->measured >= TP_CUDA_ANCHORS - 1)
+		return TP_OK;
+	TP_TRY(TP_CUDA_CHECK(cudaEventRecord, *anchor(clock, clock->recorded), device->compute));
+	clock->recorded++;
+	clock->recorded_at_ns = now_ns;
+	return TP_OK;
+}
+
+enum tp_status tp_cuda_clock_tick(struct tp_cuda_device *device, int64_t now_ns)
+{
+	struct tp_cuda_clock *clock = &device->shared->clock;
+	(void)pthread_mutex_lock(&clock->lock);
+	const enum tp_status status = tick(device, clock, now_ns);
+	(void)pthread_mutex_unlock(&clock->lock);
+	return status;
+}
+
+/* The anchor that is measured and nearest to a time. */
+static int64_t nearest_anchor(const struct tp_cuda_clock *clock, int64_t ns)
+{
+	int64_t nearest = clock->measured - 1;
+	for (int64_t number = nearest - 1; number >= 0 && number >= clock->recorded - TP_CUDA_ANCHORS; number--) {
+		if (clock->anchor_ns[nearest % TP_CUDA_ANCHORS] <= ns)
+			break;
+		nearest = number;
+	}
+	return nearest;
+}
+
+/* First roughly, from the last anchor, then from one close by. */
+static enum tp_status read_event(struct tp_cuda_clock *clock, cudaEvent_t event, int64_t *ns)
 {
 	TP_TRY(measure(clock));
 	if (clock->measured == 0)
 		return tp_fail(TP_ERR_DEVICE, "device cuda: a time was asked for before the clock was started");
-	double best_ns = 0, best_distance = DBL_MAX;
-	for (int64_t number = clock->measured - 1; number >= 0 && number > clock->recorded - TP_CUDA_ANCHORS;
-	     number--) {
-		double from_anchor_ns = 0;
-		TP_TRY(elapsed_ns(*anchor(clock, number), event, &from_anchor_ns));
-		if (fabs(from_anchor_ns) > best_distance)
-			break;
-		best_distance = fabs(from_anchor_ns);
-		best_ns = clock->anchor_ns[number % TP_CUDA_ANCHORS] + from_anchor_ns;
-		if (from_anchor_ns >= 0)
-			break;
-	}
-	*monotonic_ns = clock->monotonic_ns + llround(best_ns);
+	const int64_t last = clock->measured - 1;
+	int64_t from_anchor_ns = 0;
+	TP_TRY(elapsed_ns(*anchor(clock, last), event, &from_anchor_ns));
+	*ns = clock->anchor_ns[last % TP_CUDA_ANCHORS] + from_anchor_ns;
+	const int64_t near = nearest_anchor(clock, *ns);
+	if (near == last)
+		return TP_OK;
+	TP_TRY(elapsed_ns(*anchor(clock, near), event, &from_anchor_ns));
+	*ns = clock->anchor_ns[near % TP_CUDA_ANCHORS] + from_anchor_ns;
 	return TP_OK;
 }
 
 enum tp_status tp_cuda_clock_read(struct tp_cuda_device *device, cudaEvent_t event, int64_t *monotonic_ns)
 {
+	int64_t ns = 0;
 	struct tp_cuda_clock *clock = &device->shared->clock;
 	(void)pthread_mutex_lock(&clock->lock);
-	const enum tp_status status = read_event(clock, event, monotonic_ns);
+	const enum tp_status status = read_event(clock, event, &ns);
+	*monotonic_ns = clock->monotonic_ns + ns;
 	(void)pthread_mutex_unlock(&clock->lock);
 	return status;
 }

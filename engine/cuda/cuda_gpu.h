@@ -13,13 +13,13 @@
 
 /* Events tell milliseconds as float, too coarse over an hour: so the clock has anchors all along, each measured from
  * the one before it. */
-#define TP_CUDA_ANCHORS 32
+#define TP_CUDA_ANCHORS 128
 struct tp_cuda_clock {
 	pthread_mutex_t lock;
 	int64_t epoch; /* starts so far */
 	int64_t monotonic_ns, error_ns;
 	cudaEvent_t anchors[TP_CUDA_ANCHORS]; /* number n in place n % TP_CUDA_ANCHORS; NULL before the first start */
-	double anchor_ns[TP_CUDA_ANCHORS];    /* since the start */
+	int64_t anchor_ns[TP_CUDA_ANCHORS];   /* since the start */
 	int64_t recorded, measured;           /* anchors of this epoch */
 	int64_t recorded_at_ns;               /* when the last was issued, on the machine's clock */
 };
@@ -42,8 +42,8 @@ bool tp_cuda_gpu_rests(struct tp_cuda_device *device);
 /* The clock, see tp_async_ops. */
 enum tp_status tp_cuda_clock_start(struct tp_cuda_device *device, int64_t *error_ns);
 enum tp_status tp_cuda_clock_read(struct tp_cuda_device *device, cudaEvent_t event, int64_t *monotonic_ns);
-/* An anchor now and then: called with everything that is recorded on the compute stream. */
-enum tp_status tp_cuda_clock_tick(struct tp_cuda_device *device);
+/* An anchor now and then: called with everything that is recorded on the compute stream, and the machine's clock. */
+enum tp_status tp_cuda_clock_tick(struct tp_cuda_device *device, int64_t now_ns);
 void tp_cuda_clock_release(struct tp_cuda_clock *clock);
 
 /* Host memory on its way: made at open, gone at close. */
