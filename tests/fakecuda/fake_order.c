@@ -118,21 +118,20 @@ static void report_astray(const struct fake_access *access, const char *of_what)
 static void check_access(struct fake_allocation *allocation, const struct fake_access *now,
                          const struct fake_clock *clock)
 {
-	int kept = 0;
 	bool raced = false;
-	for (int i = 0; i < allocation->access_count; i++) {
+	for (int i = allocation->access_count - 1; i >= 0; i--) {
 		struct fake_access *old = &allocation->accesses[i];
-		bool meets = old->from < now->to && now->from < old->to;
-		bool before = !meets || is_before(old, clock);
-		if (meets && !before && (old->writes || now->writes) && !raced) {
+		if (old->from >= now->to || now->from >= old->to)
+			continue;
+		bool before = is_before(old, clock);
+		if (!before && (old->writes || now->writes) && !raced) {
 			report_race(old, now, allocation);
 			raced = true;
 		}
-		if (meets && before && old->from >= now->from && old->to <= now->to && (now->writes || !old->writes))
-			continue;
-		allocation->accesses[kept++] = *old;
+		if (before && old->from >= now->from && old->to <= now->to && (now->writes || !old->writes))
+			*old = allocation->accesses[--allocation->access_count];
 	}
-	allocation->access_count = kept;
+	int kept = allocation->access_count;
 	if (kept == allocation->access_room) {
 		allocation->access_room = kept ? 2 * kept : 16;
 		struct fake_access *more = fake_alloc((size_t)allocation->access_room * sizeof *more);
