@@ -4,7 +4,17 @@
  * events alone. Every access to memory is checked: two that touch the same bytes, one of them writing, must be ordered
  * by streams, events and host waits, or the program has a race, whatever order came out this time.
  *
- * It says nothing of speed, of the real kernels or of the real libraries. */
+ * It shows whether work is ordered, memory lives long enough, arguments arrive by name, failures are handled and what
+ * is computed is right. It says nothing of speed, of the real kernels or of the real libraries. It is kinder than CUDA
+ * in places: it knows no default stream that waits for others, no graphs, no limits of registers or shared memory, and
+ * a host thread that reads a result too early finds poison, not a report. It is stricter in one: what a thread learns
+ * from an event is not taken for known to others (see fake_order.c), so a program that hands that on from thread to
+ * thread by its own means alone is reported.
+ *
+ * The environment, read by the first call and by fakecuda_reset(): FAKECUDA_SEED; FAKECUDA_DEVICES (1), as many GPUs;
+ * FAKECUDA_MEMORY (8 GiB), bytes of each; FAKECUDA_PATIENCE_MS (2000), how long a wait with nothing to run waits for
+ * other threads to issue something before it is a deadlock. FAKECUDA_FAIL, see fake_injected(), is read once; always:
+ * FAKECUDA_DRIVER, the driver's version, 0: none; FAKECUDA_NO_PEERS=1, no GPU reaches another's memory. */
 #ifndef TP_TESTS_FAKECUDA_FAKE_H
 #define TP_TESTS_FAKECUDA_FAKE_H
 
@@ -50,8 +60,8 @@ cudaError_t fake_submit(cudaStream_t stream, const char *call, const char *name,
 
 /* Has this call of `function` to fail? Counts calls by name; FAKECUDA_FAIL="cudaMalloc:3:2,cudnnConvolutionForward:1:8"
  * makes the 3rd call of the one return 2 and the 1st of the other 8 (and all after them, where the number is followed
- * by
- * '+'). 0: no. */
+ * by '+': for a launch that failed and the like the device is lost then, and every later call fails). "@name:2:700" is
+ * the second run of the operation `name`, found by the next call. 0: no. */
 int fake_injected(const char *function);
 
 /* One of the kernels that a module has, as a host function. */

@@ -2,6 +2,7 @@
 #include "tests/fakecuda/fake_inside.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +95,9 @@ cudaError_t fake_leave(struct fake_call *call, cudaError_t error)
 	if (fake_on_call)
 		fake_on_call(call->name, call->correlation, call->start_ns, fake_now_ns());
 	(void)pthread_mutex_unlock(&lock);
+	/* Who polls must not keep those from the lock who have something to issue. */
+	if (error == cudaErrorNotReady)
+		(void)sched_yield();
 	return error;
 }
 

@@ -13,8 +13,6 @@ struct CUkern_st {
 	struct fake_kernel row;
 };
 
-/* NULL where fakecuda is built without the kernels. */
-extern const struct fake_kernel fake_kernels[] __attribute__((weak));
 static const struct fake_kernel *more_kernels;
 
 void fakecuda_kernels(const struct fake_kernel *more)

@@ -2,6 +2,7 @@
  */
 #include "tests/fakecuda/fixture.h"
 
+#include <dlfcn.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +11,22 @@
 
 #include <cmocka.h>
 
+#include "engine/cuda/cuda_api.h"
+
 #define OK(call) assert_int_equal(call, cudaSuccess)
+
+static void test_nothing_that_the_plugin_calls_is_missing(void **state)
+{
+	static const char *const names[] = {
+#define NAME(function) #function,
+	        TP_CUDART_LIST(NAME) TP_NCCL_LIST(NAME)
+#undef NAME
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (!dlsym(RTLD_DEFAULT, names[i]))
+			fail_msg("%s", names[i]);
+}
 
 /* --- memory --- */
 
@@ -329,6 +345,7 @@ static void test_devices(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	        TEST(test_nothing_that_the_plugin_calls_is_missing),
 	        TEST(test_new_memory_is_no_number),
 	        TEST(test_pageable_source_is_read_at_issue),
 	        TEST(test_early_reuse_of_pinned_memory_is_found),
