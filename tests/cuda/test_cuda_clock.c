@@ -81,10 +81,11 @@ static void hour_keeps_microseconds(void **state)
 	(void)state;
 	static struct tp_cuda_device device;
 	struct moment at = {0};
-	int64_t monotonic_ns = 0, error_ns = 0, ns = 0;
+	int64_t error_ns = 0, ns = 0;
 	assert_int_equal(tp_cuda_gpu_join(&device), TP_OK);
 	gpu_ns = 1e15; /* since the machine was started: that must not matter */
-	assert_int_equal(tp_cuda_clock_start(&device, &monotonic_ns, &error_ns), TP_OK);
+	assert_int_equal(tp_cuda_clock_start(&device, &error_ns), TP_OK);
+	const int64_t monotonic_ns = device.shared->clock.monotonic_ns;
 	assert_true(monotonic_ns <= tp_now_ns() && error_ns >= 0);
 	const double start_ns = gpu_ns;
 	for (int64_t step = 1; step <= 1200000; step++) { /* of 3 ms and a bit: an hour */
@@ -93,12 +94,12 @@ static void hour_keeps_microseconds(void **state)
 		at.ns = gpu_ns - 1234567; /* a moment ago */
 		if (step % 10 == 0) {
 			assert_int_equal(tp_cuda_clock_read(&device, (cudaEvent_t)(void *)&at, &ns), TP_OK);
-			expect_near(ns, at.ns - start_ns);
+			expect_near(ns - monotonic_ns, at.ns - start_ns);
 		}
 	}
 	at.ns = gpu_ns - 4e9; /* and one of some seconds before */
 	assert_int_equal(tp_cuda_clock_read(&device, (cudaEvent_t)(void *)&at, &ns), TP_OK);
-	expect_near(ns, at.ns - start_ns);
+	expect_near(ns - monotonic_ns, at.ns - start_ns);
 	tp_cuda_gpu_leave(&device);
 	assert_int_equal(moments, 0);
 }
@@ -108,26 +109,29 @@ static void stages_share_the_start(void **state)
 {
 	(void)state;
 	static struct tp_cuda_device a, b;
-	int64_t first_ns = 0, second_ns = 0, third_ns = 0, error_ns = 0, ns = 0;
+	int64_t error_ns = 0, ns = 0;
 	struct moment at = {0};
 	assert_int_equal(tp_cuda_gpu_join(&a), TP_OK);
 	assert_int_equal(tp_cuda_gpu_join(&b), TP_OK);
 	assert_int_equal(tp_cuda_clock_read(&a, (cudaEvent_t)(void *)&at, &ns), TP_ERR_DEVICE);
 	gpu_ns = 5000;
-	assert_int_equal(tp_cuda_clock_start(&a, &first_ns, &error_ns), TP_OK);
+	assert_int_equal(tp_cuda_clock_start(&a, &error_ns), TP_OK);
+	const struct tp_cuda_clock *clock = &a.shared->clock;
+	const int64_t first_ns = clock->monotonic_ns;
 	gpu_ns = 9000;
-	assert_int_equal(tp_cuda_clock_start(&b, &second_ns, &error_ns), TP_OK);
-	assert_int_equal(first_ns, second_ns);
+	assert_int_equal(tp_cuda_clock_start(&b, &error_ns), TP_OK);
+	assert_int_equal(clock->monotonic_ns, first_ns);
 	at.ns = 9000;
 	assert_int_equal(tp_cuda_clock_read(&b, (cudaEvent_t)(void *)&at, &ns), TP_OK);
-	assert_int_equal(ns, 4000);
-	assert_int_equal(tp_cuda_clock_start(&b, &third_ns, &error_ns), TP_OK);
+	assert_int_equal(ns - first_ns, 4000);
+	assert_int_equal(tp_cuda_clock_start(&b, &error_ns), TP_OK);
+	const int64_t third_ns = clock->monotonic_ns;
 	assert_true(third_ns > first_ns);
-	assert_int_equal(tp_cuda_clock_start(&a, &first_ns, &error_ns), TP_OK);
-	assert_int_equal(first_ns, third_ns);
+	assert_int_equal(tp_cuda_clock_start(&a, &error_ns), TP_OK);
+	assert_int_equal(clock->monotonic_ns, third_ns);
 	tp_cuda_gpu_leave(&a);
 	assert_int_equal(tp_cuda_clock_read(&b, (cudaEvent_t)(void *)&at, &ns), TP_OK);
-	assert_int_equal(ns, 0);
+	assert_int_equal(ns, third_ns);
 	tp_cuda_gpu_leave(&b);
 	assert_int_equal(moments, 0);
 }
