@@ -111,8 +111,7 @@ static cudnnStatus_t hand_out(const char *call, const struct results *results, i
 	return CUDNN_STATUS_SUCCESS;
 }
 
-/* --- by heuristics -------------------------------------------------------------------------------------------------
- */
+/* --- by heuristics ------------------------------------------------------------------------------------------------ */
 
 static cudnnStatus_t heuristic(const char *call, enum fake_direction direction, cudnnHandle_t handle,
                                cudnnTensorDescriptor_t x, cudnnFilterDescriptor_t w, cudnnConvolutionDescriptor_t how,
@@ -155,8 +154,7 @@ FAKE_EXPORT cudnnStatus_t cudnnGetConvolutionBackwardFilterAlgorithm_v7(
 	                 gradDesc, convDesc, diffDesc, requestedAlgoCount, returnedAlgoCount, perfResults);
 }
 
-/* --- by trying -----------------------------------------------------------------------------------------------------
- */
+/* --- by trying ---------------------------------------------------------------------------------------------------- */
 
 struct trial {
 	const void *in[2];

@@ -221,8 +221,7 @@ static void test_output_dims(void **unused)
 	}
 }
 
-/* --- algorithms -----------------------------------------------------------------------------------------------------
- */
+/* --- algorithms --------------------------------------------------------------------------------------------------- */
 
 static int find_forward(struct fixture *f, size_t workspace_bytes, cudnnConvolutionFwdAlgoPerf_t rows[8])
 {
@@ -308,8 +307,7 @@ static void test_heuristics(void **unused)
 	fixture_release(&f);
 }
 
-/* --- refusals -------------------------------------------------------------------------------------------------------
- */
+/* --- refusals ----------------------------------------------------------------------------------------------------- */
 
 struct attempt {
 	cudnnHandle_t handle;
