@@ -83,7 +83,7 @@ static enum tp_status finish(struct tp_device *base, int64_t timeout_ns)
 static enum tp_status start_clock(struct tp_device *base, int64_t *error_ns)
 {
 	struct tp_cuda_device *device = tp_cuda_of(base);
-	TP_TRY(finish(base, TP_CUDA_PATIENCE_NS));
+	TP_TRY(finish(base, device->patience_ns));
 	return tp_cuda_keep(device, tp_cuda_clock_start(device, error_ns));
 }
 
@@ -97,7 +97,7 @@ static enum tp_status collect_loss(struct tp_device *base, struct tp_loss_result
 	TP_TRY(TP_CUDA_CHECK(cudaMemcpyAsync, sums, device->loss_sums, sizeof *sums, cudaMemcpyDeviceToHost,
 	                     device->compute));
 	TP_TRY(TP_CUDA_CHECK(cudaMemsetAsync, device->loss_sums, 0, sizeof *sums, device->compute));
-	TP_TRY(tp_cuda_await(device, device->compute, TP_CUDA_PATIENCE_NS));
+	TP_TRY(tp_cuda_await(device, device->compute, device->patience_ns));
 	*result = (struct tp_loss_result){
 	        .loss_sum = sums->loss_sum, .top1 = (int64_t)sums->top1, .top5 = (int64_t)sums->top5};
 	return TP_OK;

@@ -23,9 +23,9 @@ static enum tp_status make_anchors(struct tp_cuda_clock *clock)
 	return TP_OK;
 }
 
-static enum tp_status await_event(cudaEvent_t event)
+static enum tp_status await_event(const struct tp_cuda_device *device, cudaEvent_t event)
 {
-	const int64_t deadline = tp_now_ns() + TP_CUDA_PATIENCE_NS;
+	const int64_t deadline = tp_now_ns() + device->patience_ns;
 	cudaError_t error = cudaSuccess;
 	while ((error = tp_cuda.cudaEventQuery(event)) == cudaErrorNotReady)
 		if (tp_now_ns() >= deadline)
@@ -41,7 +41,7 @@ static enum tp_status bracket_start(struct tp_cuda_device *device, struct tp_cud
 	for (int i = 0; i < START_TRIES; i++) {
 		const int64_t before = tp_now_ns();
 		TP_TRY(TP_CUDA_CHECK(cudaEventRecord, *anchor(clock, 0), device->compute));
-		TP_TRY(await_event(*anchor(clock, 0)));
+		TP_TRY(await_event(device, *anchor(clock, 0)));
 		const int64_t width = tp_now_ns() - before;
 		clock->monotonic_ns = before + width / 2;
 		clock->error_ns = (width + 1) / 2;

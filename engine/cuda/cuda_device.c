@@ -133,7 +133,7 @@ static enum tp_status make_sums(struct tp_cuda_device *device)
 {
 	TP_TRY(TP_CUDA_CHECK(cudaMalloc, (void **)&device->loss_sums, sizeof *device->loss_sums));
 	TP_TRY(TP_CUDA_CHECK(cudaMemsetAsync, device->loss_sums, 0, sizeof *device->loss_sums, device->compute));
-	return tp_cuda_await(device, device->compute, TP_CUDA_PATIENCE_NS);
+	return tp_cuda_await(device, device->compute, device->patience_ns);
 }
 
 static enum tp_status make_all(struct tp_cuda_device *device)
@@ -185,6 +185,7 @@ static enum tp_status open_as(const struct tp_device_ops *ops, enum tpb_type typ
 	device->type = type;
 	device->deterministic = options->deterministic;
 	device->workspace_limit_bytes = options->workspace_limit_bytes;
+	device->patience_ns = options->timeout_ns > 0 ? options->timeout_ns : TP_CUDA_PATIENCE_NS;
 	device->operation = -1;
 	enum tp_status status = tp_cuda_gpu_join(device);
 	if (status != TP_OK) {

@@ -25,6 +25,7 @@ struct tp_cuda_device {
 	enum tpb_type type; /* of values */
 	bool deterministic;
 	int64_t workspace_limit_bytes;
+	int64_t patience_ns; /* of waits that have no deadline of their own */
 	cudaLibrary_t library; /* our kernels */
 	cudaKernel_t kernels[TPB_KERNELS];
 	enum tp_status failure; /* the first of what was issued; its detail: */
@@ -60,7 +61,7 @@ enum tp_status tp_cuda_failure(const struct tp_cuda_device *device);
 /* Blocks until all that was issued on the stream is done; TP_ERR_TIMEOUT when that takes longer. Polls, since CUDA's
  * own waits have no end when a GPU hangs. */
 enum tp_status tp_cuda_await(struct tp_cuda_device *device, cudaStream_t stream, int64_t timeout_ns);
-#define TP_CUDA_PATIENCE_NS (INT64_C(60) * 1000000000) /* for waits that have no deadline of their own */
+#define TP_CUDA_PATIENCE_NS (INT64_C(60) * 1000000000) /* where the engine says nothing */
 
 /* Let others run between two questions; `turn` counts them. */
 void tp_cuda_pause(int64_t turn);

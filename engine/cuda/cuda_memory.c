@@ -25,7 +25,7 @@ static enum tp_status reserve(struct tp_device *base, size_t bytes, void **memor
 	TP_TRY(tp_cuda_status(error, "cudaMalloc", __FILE__, __LINE__));
 	enum tp_status status = TP_CUDA_CHECK(cudaMemsetAsync, *memory, 0, bytes > 0 ? bytes : 1, device->compute);
 	if (status == TP_OK)
-		status = tp_cuda_await(device, device->compute, TP_CUDA_PATIENCE_NS);
+		status = tp_cuda_await(device, device->compute, device->patience_ns);
 	if (status != TP_OK) {
 		base->ops->memory->release(base, *memory);
 		*memory = NULL;
@@ -47,7 +47,7 @@ static enum tp_status copy_now(struct tp_cuda_device *device, const void *from, 
 {
 	TP_TRY(tp_cuda_enter(device));
 	TP_TRY(TP_CUDA_CHECK(cudaMemcpyAsync, to, from, bytes, kind, device->compute));
-	return tp_cuda_await(device, device->compute, TP_CUDA_PATIENCE_NS);
+	return tp_cuda_await(device, device->compute, device->patience_ns);
 }
 
 enum tp_status tp_cuda_to_device(struct tp_cuda_device *device, const void *from, void *to, size_t bytes)

@@ -63,9 +63,10 @@ struct tpb_loss_sums *tp_cuda_host_sums(const struct tp_cuda_device *device)
 }
 
 /* Blocks only where the host is a whole ring ahead of the GPU. */
-static enum tp_status await_part(const struct tp_cuda_staging *staging, int part)
+static enum tp_status await_part(const struct tp_cuda_device *device, int part)
 {
-	const int64_t deadline = tp_now_ns() + TP_CUDA_PATIENCE_NS;
+	const struct tp_cuda_staging *staging = device->staging;
+	const int64_t deadline = tp_now_ns() + device->patience_ns;
 	for (int64_t turn = 0;; turn++) {
 		const cudaError_t error = tp_cuda.cudaEventQuery(staging->free[part]);
 		if (error != cudaErrorNotReady)
@@ -88,7 +89,7 @@ enum tp_status tp_cuda_stage(struct tp_cuda_device *device, const void *from, si
 		TP_TRY(TP_CUDA_CHECK(cudaEventRecord, staging->free[(staging->calls - 1) % PARTS], device->compute));
 	const int part = (int)(staging->calls % PARTS);
 	if (staging->calls >= PARTS)
-		TP_TRY(await_part(staging, part));
+		TP_TRY(await_part(device, part));
 	staging->calls++;
 	unsigned char *host = staging->host + (size_t)part * staging->part_bytes;
 	*on_device = staging->device + (size_t)part * staging->part_bytes;

@@ -72,6 +72,7 @@ static enum tp_status make_stages(struct tp_crew *crew, const struct tp_plan *pl
 	        .deterministic = crew->config->deterministic,
 	        .workspace_limit_bytes = crew->config->workspace_limit_bytes,
 	        .gpus = crew->config->gpus,
+	        .timeout_ns = crew->config->timeout_ns,
 	        .stages = crew->pipeline.stages,
 	        .cache_dir = cache_dir[0] ? cache_dir : NULL,
 	        .choice_budget_ns = &budget,
@@ -87,6 +88,7 @@ static enum tp_status make_stages(struct tp_crew *crew, const struct tp_plan *pl
 	        .split = plan->policy.backward_split,
 	        .recompute = crew->config->backward == TP_BACKWARD_RECOMPUTE,
 	        .blends = plan->policy.backward_reads == TP_READS_BETWEEN,
+	        .timeout_ns = crew->config->timeout_ns,
 	        .copies = crew->link && crew->link->copies,
 	        .infer_sizes = {plan->infer_sizes[0], plan->infer_sizes[1]},
 	};

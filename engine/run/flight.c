@@ -62,6 +62,7 @@ static enum tp_status make_marks(struct tp_flight *flight, const struct tp_worke
 	for (int32_t i = 0; i < slots; i++) {
 		TP_TRY(flight->ops->mark_new(flight->device, &flight->slots[i].room));
 		TP_TRY(flight->ops->mark_new(flight->device, &flight->slots[i].left));
+		TP_TRY(flight->ops->mark_new(flight->device, &flight->slots[i].output_left));
 	}
 	return TP_OK;
 }
@@ -91,6 +92,7 @@ void tp_flight_release(struct tp_worker *worker)
 	for (int32_t i = 0; flight->slots && i < worker->stage.spec.slots; i++) {
 		flight->ops->mark_free(flight->device, flight->slots[i].room);
 		flight->ops->mark_free(flight->device, flight->slots[i].left);
+		flight->ops->mark_free(flight->device, flight->slots[i].output_left);
 	}
 	tp_free(flight->marks);
 	tp_free(flight->slots);
@@ -228,6 +230,11 @@ static int64_t run_time(struct tp_worker *worker, const struct tp_mark *mark)
 	return monotonic_ns - worker->crew->clock_zero_ns;
 }
 
+static int64_t later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
 static void harvest_message(struct tp_worker *worker, const struct over *over)
 {
 	struct tp_flight *flight = &worker->flight;
@@ -237,8 +244,9 @@ static void harvest_message(struct tp_worker *worker, const struct over *over)
 	struct tp_message message = noted->message;
 	message.ready_ns = message.sent_ns = message.arrived_ns = run_time(worker, message.marks->ready);
 	if (message.marks->arrived) {
-		message.sent_ns = run_time(worker, message.marks->began);
-		message.arrived_ns = run_time(worker, message.marks->arrived);
+		/* A transport may have begun to wait before there was anything to carry, and GPUs' clocks differ a little. */
+		message.sent_ns = later(run_time(worker, message.marks->began), message.ready_ns);
+		message.arrived_ns = later(run_time(worker, message.marks->arrived), message.sent_ns);
 	}
 	tp_worker_write_message(worker, &message, over->start_ns);
 	tp_channel_pop(noted->channel);
@@ -264,7 +272,7 @@ static bool harvest_one(struct tp_worker *worker)
 	harvest_message(worker, &over);
 	struct tp_op_record record = *noted;
 	record.start_ns = over.start_ns;
-	record.end_ns = over.end_ns > over.start_ns ? over.end_ns : over.start_ns;
+	record.end_ns = later(over.end_ns, over.start_ns);
 	record.held_until_ns = noted->held_until_ns > 0 ? over.start_ns : 0;
 	tp_ring_release(&flight->noted.rings[TP_RECORD_OP], 1);
 	tp_worker_write_op(worker, &record);
@@ -292,10 +300,21 @@ void tp_flight_note_freed(struct tp_worker *worker, int64_t version)
 		worker->retired[worker->retired_count++] = buffer;
 }
 
+static bool is_free(const struct tp_version_ledger *ledger, int32_t buffer)
+{
+	for (int32_t i = 0; i < ledger->free_count; i++)
+		if (ledger->free_buffers[i] == buffer)
+			return true;
+	return false;
+}
+
+/* One that was taken again meanwhile has been written by now. */
 void tp_flight_retire(struct tp_worker *worker)
 {
-	for (int32_t i = 0; i < worker->retired_count; i++)
-		tp_stage_retire(&worker->stage, worker->retired[i]);
+	for (int32_t i = 0; i < worker->retired_count; i++) {
+		if (is_free(&worker->station.ledger, worker->retired[i]))
+			tp_stage_retire(&worker->stage, worker->retired[i]);
+	}
 	worker->retired_count = 0;
 }
 
@@ -357,5 +376,6 @@ enum tp_status tp_flight_land(struct tp_worker *worker)
 		int64_t before = flight->harvested;
 		TP_TRY(tp_worker_wait(worker, has_harvested, &before));
 	}
-	return flight->failure;
+	/* Nor does anything else read what the next epoch writes. */
+	return flight->ops && flight->failure == TP_OK ? tp_stage_finish(&worker->stage) : flight->failure;
 }

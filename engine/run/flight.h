@@ -30,8 +30,9 @@ struct tp_noted_message {
 
 /* Marks of a slot: what may be read or written no more before it is used again. */
 struct tp_slot_marks {
-	struct tp_mark *room; /* its last operation is over */
-	struct tp_mark *left; /* the gradient that was sent from it has been read */
+	struct tp_mark *room;        /* its last operation is over */
+	struct tp_mark *left;        /* the gradient that was sent from it has been read */
+	struct tp_mark *output_left; /* so has its output, where the sender takes part in that; else never recorded */
 	bool given_back, sent;
 };
 

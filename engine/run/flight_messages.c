@@ -135,6 +135,21 @@ void tp_flight_accept(struct tp_worker *worker)
 		accept_from(worker, &worker->gradients, true);
 }
 
+/* What was sent from the slot for the unit before is read before it is written anew. */
+static enum tp_status await_slot(struct tp_worker *worker, const struct tp_action *action)
+{
+	struct tp_flight *flight = &worker->flight;
+	const struct tp_slot_marks *marks =
+	        &flight->slots[tp_activations_index(&worker->stage.activations, tp_worker_unit(worker, action))];
+	const bool forward = action->kind == TP_OP_F;
+	const bool writes_output = forward ? marks->given_back : worker->stage.spec.recompute;
+	if (writes_output && !tp_worker_is_last(worker))
+		TP_TRY(flight->ops->wait(flight->device, marks->output_left));
+	if (!forward && action->kind != TP_OP_BW && marks->sent)
+		TP_TRY(flight->ops->wait(flight->device, marks->left));
+	return TP_OK;
+}
+
 enum tp_status tp_flight_await_message(struct tp_worker *worker, const struct tp_action *action)
 {
 	struct tp_flight *flight = &worker->flight;
@@ -145,12 +160,7 @@ enum tp_status tp_flight_await_message(struct tp_worker *worker, const struct tp
 		const struct tp_message_marks *marks = message->marks;
 		TP_TRY(flight->ops->wait(flight->device, marks->arrived ? marks->arrived : marks->ready));
 	}
-	if ((action->kind == TP_OP_B || action->kind == TP_OP_BX) && worker->index > 0) {
-		const struct tp_slot_marks *marks = marks_of(worker, tp_worker_slot_of(worker, action));
-		if (marks->sent)
-			TP_TRY(flight->ops->wait(flight->device, marks->left));
-	}
-	return TP_OK;
+	return await_slot(worker, action);
 }
 
 void tp_flight_take(struct tp_worker *worker, struct tp_channel *channel, struct tp_activation_slot *slot,
@@ -194,7 +204,7 @@ enum tp_status tp_flight_send(struct tp_worker *worker, struct tp_channel *chann
 		        .ready = message->marks->ready,
 		        .began = message->marks->began,
 		        .arrived = message->marks->arrived,
-		        .left = upstream ? marks->left : NULL,
+		        .left = upstream ? marks->left : marks->output_left,
 		};
 		TP_TRY(link->send(channel->way, &transfer));
 		marks->sent = marks->sent || upstream;

@@ -6,9 +6,6 @@
 #include "engine/run/stage_layout.h"
 #include "profiler/kernel_probe.h"
 
-/* Longer than any operation takes on a device that is alive. */
-#define FINISH_NS (60 * TP_NS_PER_S)
-
 static enum tp_status reserve_workspace(struct tp_stage *stage, const struct tp_stage_sizes *sizes)
 {
 	size_t blended_bytes = stage->spec.blends ? sizes->params_bytes : 0;
@@ -78,7 +75,7 @@ enum tp_status tp_stage_init(struct tp_stage *stage, const struct tp_stage_spec 
 
 enum tp_status tp_stage_finish(struct tp_stage *stage)
 {
-	return stage->ops->async ? stage->ops->async->finish(stage->device, FINISH_NS) : TP_OK;
+	return stage->ops->async ? stage->ops->async->finish(stage->device, stage->spec.timeout_ns) : TP_OK;
 }
 
 void tp_stage_retire(struct tp_stage *stage, int32_t version_buffer)

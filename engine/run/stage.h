@@ -24,6 +24,7 @@ struct tp_stage_spec {
 	int32_t infer_sizes[2];
 	int32_t slots;            /* mini-batches, or with TP_SPAN_SLICE micro-batches, in flight */
 	int32_t version_buffers;  /* versions alive at most */
+	int64_t timeout_ns;       /* for tp_stage_finish() */
 	int32_t momentum_buffers; /* lineages of versions at most, 1 unless sequences are independent */
 };
 
@@ -96,7 +97,7 @@ enum tp_status tp_stage_init(struct tp_stage *stage, const struct tp_stage_spec 
                              const struct tp_device_options *options);
 void tp_stage_release(struct tp_stage *stage);
 
-/* On a device that works on its own: wait until all that was issued is done, a minute at most. Nothing elsewhere. */
+/* On a device that works on its own: wait until all that was issued is done, for spec.timeout_ns at most. Nothing elsewhere. */
 enum tp_status tp_stage_finish(struct tp_stage *stage);
 
 /* A version's buffer is free: tell a device that wants to know. */

@@ -43,7 +43,7 @@ void tp_activations_release(struct tp_activations *activations)
 
 static struct tp_activation_slot *slot_at(struct tp_activations *activations, int64_t unit)
 {
-	return &activations->slots[(unit - 1) % activations->count];
+	return &activations->slots[tp_activations_index(activations, unit)];
 }
 
 struct tp_activation_slot *tp_activations_promise(struct tp_activations *activations, int64_t unit)

@@ -33,6 +33,12 @@ enum tp_status tp_activations_init(struct tp_activations *activations, int32_t c
                                    const struct tp_memory_source *source, struct tp_memory_ledger *memory);
 void tp_activations_release(struct tp_activations *activations);
 
+/* Which slot is a unit's. */
+static inline int32_t tp_activations_index(const struct tp_activations *activations, int64_t unit)
+{
+	return (int32_t)((unit - 1) % activations->count);
+}
+
 /* The slot that a unit's input may be copied to before it is taken; NULL while another unit holds it or was promised
  * it.
  */
