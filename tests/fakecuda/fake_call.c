@@ -183,3 +183,15 @@ FAKE_EXPORT void fakecuda_hang(bool hang)
 	fake_tell_others();
 	(void)fake_leave(&call, cudaSuccess);
 }
+
+/* For whole programs, whose tests cannot ask for counts. */
+__attribute__((destructor)) static void report_faults(void)
+{
+	const struct fake_counts *c = &fake.counts;
+	if (c->races + c->stale_host_reads + c->reads_of_freed + c->deadlocks > 0)
+		(void)fprintf(stderr,
+		              "fakecuda: FAULTS: %lld races, %lld host buffers changed before they were read, "
+		              "%lld accesses to what is nobody's, %lld deadlocks; first: %s\n",
+		              (long long)c->races, (long long)c->stale_host_reads, (long long)c->reads_of_freed,
+		              (long long)c->deadlocks, c->first_race);
+}

@@ -23,7 +23,7 @@ struct fake_record {
 	int64_t done_ns;
 };
 
-enum fake_kind { FAKE_KERNEL, FAKE_COPY, FAKE_SET, FAKE_RECORD, FAKE_WAIT, FAKE_TRANSFER };
+enum fake_kind { FAKE_KERNEL, FAKE_COPY, FAKE_SET, FAKE_RECORD, FAKE_WAIT, FAKE_TRANSFER, FAKE_RETIRE };
 
 struct fake_operation {
 	struct fake_operation *next; /* in the stream */
@@ -35,6 +35,7 @@ struct fake_operation {
 	dim3 grid, block;
 	uint32_t correlation;
 	struct fake_touches touches;
+	struct fake_clock known;    /* to the thread that issued it */
 	struct fake_record *record; /* FAKE_RECORD, FAKE_WAIT */
 	struct fake_group *group;   /* FAKE_TRANSFER */
 	const void *source;         /* host memory that must not change until it was read; NULL: none */
@@ -47,7 +48,7 @@ struct fake_operation {
 struct CUstream_st {
 	struct CUstream_st *next;
 	struct fake_operation *first, **end;
-	struct fake_clock clock; /* of what was issued last */
+	struct fake_clock clock; /* of what ran last */
 	int device, number, slot;
 	bool destroyed; /* and kept until what it holds is done */
 };
@@ -164,11 +165,16 @@ bool fake_at_head(const struct fake_operation *operation);
 
 /* --- order (fake_order.c) */
 
-/* On the issue of an operation: what the thread knows is before it; then its touches are checked. False: it touches
- * what is not there and cannot be run. */
+/* On the issue of an operation: it takes along what the thread knows. False: it touches what is not there and cannot be
+ * run. */
 bool fake_order_issue(struct fake_operation *operation);
+/* When it runs: its stream's clock moves, and its touches are checked. fake_order_begin() does the first alone, and
+ * fake_order_touch() the second for one touch. */
+void fake_order_run(struct fake_operation *operation);
+void fake_order_begin(struct fake_operation *operation);
+void fake_order_touch(const struct fake_operation *operation, const struct fake_touch *touch);
+/* The thread that calls knows of all this; `for_all_threads`: and all others. */
 void fake_order_learn(const struct fake_clock *clock, bool for_all_threads);
-void fake_order_retire(struct CUstream_st *stream, const void *at, size_t bytes);
 int fake_slot_new(void);
 void fake_slot_free(int slot);
 

@@ -6,8 +6,8 @@
  * waits for a whole stream (or a query that finds it idle) count for all threads, as they are made where work is handed
  * from threads to threads: before and after the window. A thread begins with what all others know.
  *
- * Between a send and its receive there is no order beyond the data's: what the sender's stream did before is not known
- * to be done for the receiver. */
+ * Clocks move when operations run, since only then a receive knows which send it belongs to: what the sender's stream
+ * did before it is before the receive. A send knows nothing of its receiver, as NCCL may buffer what is sent. */
 #include "tests/fakecuda/fake_inside.h"
 
 #include <stdio.h>
@@ -197,13 +197,6 @@ static struct fake_access access_of(const struct CUstream_st *stream, const stru
 	                            .name = name};
 }
 
-static void advance(struct CUstream_st *stream)
-{
-	fake_clock_join(&stream->clock, known_here());
-	fake_clock_join(&stream->clock, &fake.host);
-	stream->clock.at[stream->slot] = ++slots[stream->slot].last;
-}
-
 /* Copies find their way between GPUs; a kernel reaches another GPU's memory only where that was enabled. */
 static bool reaches(const struct fake_operation *operation, const struct fake_allocation *allocation)
 {
@@ -212,57 +205,70 @@ static bool reaches(const struct fake_operation *operation, const struct fake_al
 	       fake.peers[device][allocation->device];
 }
 
-static bool check_touch(const struct fake_operation *operation, const struct fake_touch *touch)
+static bool is_there(const struct fake_operation *operation, const struct fake_touch *touch)
 {
-	const struct CUstream_st *stream = operation->stream;
 	struct fake_allocation *allocation = fake_find(touch->at, touch->bytes);
-	struct fake_access access = access_of(stream, touch, operation->name);
-	if (!allocation || !reaches(operation, allocation)) {
-		report_astray(&access, allocation ? "of another GPU" : "that are not allocated");
-		return false;
-	}
-	check_access(allocation, &access, &stream->clock);
-	if (touch->writes)
-		write_retired(allocation, access.from, access.to);
-	else
-		read_retired(allocation, &access);
-	return true;
+	if (allocation && reaches(operation, allocation))
+		return true;
+	struct fake_access access = access_of(operation->stream, touch, operation->name);
+	report_astray(&access, allocation ? "of another GPU" : "that are not allocated");
+	return false;
 }
 
 bool fake_order_issue(struct fake_operation *operation)
 {
 	bool all_there = true;
-	advance(operation->stream);
-	/* An operation reads before it writes: what it changes in place. */
-	for (int writes = 0; writes < 2; writes++)
-		for (int i = 0; i < operation->touches.count; i++)
-			if (operation->touches.touch[i].writes == (writes == 1))
-				all_there = check_touch(operation, &operation->touches.touch[i]) && all_there;
+	operation->known = *known_here();
+	fake_clock_join(&operation->known, &fake.host);
+	for (int i = 0; i < operation->touches.count; i++)
+		all_there = is_there(operation, &operation->touches.touch[i]) && all_there;
 	return all_there;
 }
 
-/* Giving up is a write as far as order goes: who still reads must come before it. */
-void fake_order_retire(struct CUstream_st *stream, const void *at, size_t bytes)
+void fake_order_begin(struct fake_operation *operation)
 {
-	struct fake_touch touch = {at, bytes, true};
-	struct fake_allocation *allocation = fake_find(at, bytes);
-	if (!allocation) {
-		fake.counts.reads_of_freed++;
-		return;
-	}
-	advance(stream);
-	struct fake_access access = access_of(stream, &touch, "giving up");
-	check_access(allocation, &access, &stream->clock);
-	write_retired(allocation, access.from, access.to);
-	add_retired(allocation, access.from, access.to);
+	struct CUstream_st *stream = operation->stream;
+	fake_clock_join(&stream->clock, &operation->known);
+	stream->clock.at[stream->slot] = ++slots[stream->slot].last;
 }
 
+/* What was freed since its issue was reported when it was freed. */
+void fake_order_touch(const struct fake_operation *operation, const struct fake_touch *touch)
+{
+	const struct CUstream_st *stream = operation->stream;
+	struct fake_allocation *allocation = fake_find(touch->at, touch->bytes);
+	struct fake_access access = access_of(stream, touch, operation->name);
+	if (!allocation)
+		return;
+	check_access(allocation, &access, &stream->clock);
+	if (!touch->writes)
+		read_retired(allocation, &access);
+	else
+		write_retired(allocation, access.from, access.to);
+	if (operation->kind == FAKE_RETIRE)
+		add_retired(allocation, access.from, access.to);
+}
+
+/* An operation reads before it writes: what it changes in place. */
+void fake_order_run(struct fake_operation *operation)
+{
+	fake_order_begin(operation);
+	for (int writes = 0; writes < 2; writes++)
+		for (int i = 0; i < operation->touches.count && !operation->astray; i++)
+			if (operation->touches.touch[i].writes == (writes == 1))
+				fake_order_touch(operation, &operation->touches.touch[i]);
+}
+
+/* Giving up is a write as far as order goes: who still reads must come before it. */
 FAKE_EXPORT void fakecuda_retire(cudaStream_t stream, const void *at, size_t bytes)
 {
 	struct fake_call call;
 	(void)fake_enter_plain(&call, __func__);
 	struct CUstream_st *own = fake_stream(stream);
-	if (own && bytes > 0)
-		fake_order_retire(own, at, bytes);
+	if (own && bytes > 0) {
+		struct fake_operation *operation = fake_operation_new(own, FAKE_RETIRE, "giving up", NULL, 0);
+		fake_writes(&operation->touches, at, bytes);
+		fake_issue(operation);
+	}
 	(void)fake_leave(&call, cudaSuccess);
 }

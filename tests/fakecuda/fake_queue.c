@@ -144,17 +144,23 @@ static void run_work(struct fake_operation *operation)
 static void run_head(struct CUstream_st *stream)
 {
 	struct fake_operation *operation = stream->first;
-	switch (operation->kind) {
-	case FAKE_RECORD:
-		operation->record->done = true;
-		operation->record->done_ns = fake_now_ns();
-		break;
-	case FAKE_WAIT:
-		break;
-	case FAKE_TRANSFER:
+	struct fake_record *record = operation->record;
+	if (operation->kind == FAKE_TRANSFER) {
 		if (!fake_group_run(operation->group))
 			return;
-		run_work(operation);
+	} else {
+		fake_order_run(operation);
+	}
+	switch (operation->kind) {
+	case FAKE_RECORD:
+		record->clock = stream->clock;
+		record->done = true;
+		record->done_ns = fake_now_ns();
+		break;
+	case FAKE_WAIT:
+		fake_clock_join(&stream->clock, &record->clock);
+		break;
+	case FAKE_RETIRE:
 		break;
 	default:
 		run_work(operation);
@@ -195,7 +201,7 @@ bool fake_pending(const void *at, size_t bytes)
 {
 	for (struct CUstream_st *s = fake.streams; s; s = s->next)
 		for (struct fake_operation *o = s->first; o; o = o->next)
-			for (int i = 0; i < o->touches.count; i++)
+			for (int i = 0; i < o->touches.count && o->kind != FAKE_RETIRE; i++)
 				if (ranges_meet(&o->touches.touch[i], at, bytes))
 					return true;
 	return false;
@@ -395,7 +401,6 @@ FAKE_EXPORT cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
 	struct fake_record *record = fake_alloc(sizeof *record);
 	operation->record = record;
 	fake_issue(operation);
-	record->clock = on->clock;
 	record->references = 2;
 	let_go(event->latest);
 	event->latest = record;
@@ -416,7 +421,6 @@ FAKE_EXPORT cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t eve
 		operation->record = event->latest;
 		operation->record->references++;
 		fake_issue(operation);
-		fake_clock_join(&on->clock, &event->latest->clock);
 	}
 	return fake_leave(&call, error);
 }

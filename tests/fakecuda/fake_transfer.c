@@ -15,6 +15,7 @@ enum { GROUP_MAX = 64 };
 /* Of one operation. */
 struct fake_group {
 	int count, left;
+	bool begun;
 	struct fake_transfer transfers[FAKE_TOUCHES];
 };
 
@@ -57,16 +58,39 @@ bool fake_group_ready(const struct fake_group *own)
 	return own->left == 0;
 }
 
+static void begin(struct fake_operation *operation)
+{
+	if (!operation->group->begun)
+		fake_order_begin(operation);
+	operation->group->begun = true;
+}
+
+static void touch(const struct fake_transfer *transfer)
+{
+	struct fake_touch at = {transfer->at, transfer->bytes, !transfer->sends};
+	if (!transfer->operation->astray)
+		fake_order_touch(transfer->operation, &at);
+}
+
+/* The receiver writes what comes, so after whatever the sender's stream did before. */
+static void move(const struct fake_transfer *sender, const struct fake_transfer *receiver)
+{
+	begin(sender->operation);
+	touch(sender);
+	begin(receiver->operation);
+	fake_clock_join(&receiver->operation->stream->clock, &sender->operation->stream->clock);
+	touch(receiver);
+	if (!sender->operation->astray && !receiver->operation->astray)
+		(void)memcpy(receiver->at, sender->at, sender->bytes);
+}
+
 bool fake_group_run(struct fake_group *own)
 {
 	for (int i = 0; i < own->count; i++) {
 		struct fake_transfer *transfer = &own->transfers[i], *other = transfer->other;
 		if (!can_run(transfer))
 			continue;
-		const struct fake_transfer *sender = transfer->sends ? transfer : other;
-		const struct fake_transfer *receiver = transfer->sends ? other : transfer;
-		if (!sender->operation->astray && !receiver->operation->astray)
-			(void)memcpy(receiver->at, sender->at, sender->bytes);
+		move(transfer->sends ? transfer : other, transfer->sends ? other : transfer);
 		finish_transfer(transfer);
 		finish_transfer(other);
 	}

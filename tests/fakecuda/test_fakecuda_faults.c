@@ -98,15 +98,17 @@ static void test_retired_bytes_must_be_written_before_they_are_read(void **state
 	fakecuda_retire(f->a, f->x, BYTES);
 	OK(cudaMemsetAsync(f->x, 0, BYTES / 2, f->a));
 	OK(cudaMemcpyAsync(f->y, f->x, BYTES / 2, cudaMemcpyDeviceToDevice, f->a));
+	OK(cudaStreamSynchronize(f->a));
 	assert_int_equal(fixture_counts().reads_of_freed, 0);
 	OK(fixture_add(f, f->x, f->y, 1, f->a)); /* the second half is nobody's */
+	OK(cudaStreamSynchronize(f->a));
 	assert_int_equal(fixture_counts().reads_of_freed, 1);
 	assert_non_null(strstr(fixture_counts().first_race, "given up"));
 	OK(cudaMemsetAsync(f->x, 0, BYTES, f->a));
 	OK(fixture_add(f, f->x, f->y, 1, f->a));
+	OK(cudaStreamSynchronize(f->a));
 	assert_int_equal(fixture_counts().reads_of_freed, 1);
 	assert_int_equal(fixture_counts().races, 0);
-	OK(cudaStreamSynchronize(f->a));
 }
 
 /* In place: the operation reads what was given up, although it also writes it. */

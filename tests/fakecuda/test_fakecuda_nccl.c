@@ -188,11 +188,38 @@ static void test_order_is_checked_for_messages(void **state)
 	post(p, 0, true, p->memory[0], COUNT);
 	post(p, 1, false, p->memory[1], COUNT);
 	OK(cudaMemsetAsync(p->memory[1], 0, BYTES, other)); /* does not wait for the message */
-	OK(cudaStreamSynchronize(other));
+	OK(cudaDeviceSynchronize());
 	assert_int_equal(fixture_counts().races, 1);
 	assert_non_null(strstr(fixture_counts().first_race, "ncclRecv"));
-	OK(cudaStreamSynchronize(p->streams[1]));
 	OK(cudaStreamDestroy(other));
+}
+
+/* What the sender did before is done for whoever has received: also for itself, when the answer comes. */
+static void test_a_message_carries_order(void **state)
+{
+	struct pair *p = *state;
+	cudaStream_t other;
+	float *answer;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		fakecuda_reset(seed);
+		OK(cudaSetDevice(0));
+		OK(cudaStreamCreateWithFlags(&other, cudaStreamNonBlocking));
+		OK(cudaMalloc((void **)&answer, BYTES));
+		put(p, 0, 1);
+		post(p, 0, true, p->memory[0], COUNT);
+		ncclResult_t result = ncclRecv(answer, COUNT, ncclFloat, 1, p->comms[0], other);
+		assert_true(result == ncclSuccess || result == ncclInProgress);
+		settle(p->comms[0]);
+		OK(cudaMemsetAsync(p->memory[0], 0, BYTES, other)); /* sent before the answer came */
+		post(p, 1, false, p->memory[1], COUNT);
+		post(p, 1, true, p->memory[1], COUNT);
+		OK(cudaStreamSynchronize(other));
+		struct fake_counts counts = fixture_counts();
+		if (counts.first_race[0])
+			fail_msg("seed %d: %s", (int)seed, counts.first_race);
+		OK(cudaStreamDestroy(other));
+		OK(cudaFree(answer));
+	}
 }
 
 static void test_peer_finds_that_the_other_gave_up(void **state)
@@ -269,6 +296,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        TEST(test_messages_arrive_in_order),
 	        TEST(test_send_waits_for_its_receive),
+	        TEST(test_a_message_carries_order),
 	        TEST(test_exchange_needs_a_group),
 	        TEST(test_order_is_checked_for_messages),
 	        TEST(test_peer_finds_that_the_other_gave_up),

@@ -180,7 +180,9 @@ static void test_readers_share_and_a_writer_waits_for_all(void **state)
 	OK(cudaEventRecord(f->done, f->b));
 	OK(cudaStreamWaitEvent(f->a, f->done, 0));
 	OK(cudaMemsetAsync(f->x, 1, BYTES, f->a));
+	OK(cudaDeviceSynchronize());
 	assert_clean();
+	OK(cudaMemsetAsync(f->x, 1, BYTES, f->a));
 	OK(cudaMemsetAsync(f->x, 1, 4, f->b)); /* 4 bytes of what stream a writes */
 	OK(cudaMemsetAsync(f->x + COUNT / 2, 1, 4, f->b));
 	OK(cudaDeviceSynchronize());
