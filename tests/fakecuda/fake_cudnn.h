@@ -51,7 +51,8 @@ struct cudnnPoolingStruct {
 			return tried;              \
 	} while (0)
 
-/* Keeps the reason for cudnnGetLastErrorString() and passes the status on. */
+/* Keeps the reason for cudnnGetLastErrorString() and passes the status on. The library's older functions tell apart no
+ * more than CUDNN_STATUS_BAD_PARAM and CUDNN_STATUS_NOT_SUPPORTED, so these refuse with the two. */
 cudnnStatus_t fake_cudnn_refuse(cudnnStatus_t status, const char *call, const char *reason);
 
 /* cudnnSetTensor4dDescriptor's and cudnnSetFilter4dDescriptor's types. */

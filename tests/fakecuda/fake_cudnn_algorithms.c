@@ -103,7 +103,7 @@ _Static_assert(sizeof(cudnnConvolutionFwdAlgoPerf_t) == sizeof(cudnnConvolutionB
 static cudnnStatus_t hand_out(const char *call, const struct results *results, int requested, int *returned, void *rows)
 {
 	if (!returned || !rows)
-		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM_NULL_POINTER, call, "no place for results");
+		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM, call, "no place for results");
 	if (requested < 1)
 		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM, call, "no results are asked for");
 	*returned = requested < results->count ? requested : results->count;

@@ -17,8 +17,7 @@ static cudnnStatus_t output_dims(const char *call, const struct cudnnConvolution
                                  struct cudnnTensorStruct *y)
 {
 	if (x->c != w->c)
-		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM_SHAPE_MISMATCH, call,
-		                         "input and filter differ in channels");
+		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM, call, "input and filter differ in channels");
 	*y = *x;
 	y->c = w->k;
 	y->h = output_size(x->h, how->pad_h, w->h, how->stride_h, how->dilation_h);
@@ -32,7 +31,7 @@ static cudnnStatus_t check_set(const char *call, cudnnConvolutionDescriptor_t ho
                                cudnnFilterDescriptor_t w)
 {
 	if (!how || !x || !w)
-		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM_NULL_POINTER, call, "a descriptor is NULL");
+		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM, call, "a descriptor is NULL");
 	if (!how->set || x->n == 0 || w->k == 0)
 		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM, call, "a descriptor was never set");
 	return CUDNN_STATUS_SUCCESS;
@@ -48,7 +47,7 @@ FAKE_EXPORT cudnnStatus_t cudnnGetConvolution2dForwardOutputDim(const cudnnConvo
 	struct cudnnTensorStruct y = {.n = 0};
 	FAKE_CUDNN_TRY(check_set(call, convDesc, inputTensorDesc, filterDesc));
 	if (!n || !c || !h || !w)
-		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM_NULL_POINTER, call, "no place for a size");
+		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM, call, "no place for a size");
 	FAKE_CUDNN_TRY(output_dims(call, convDesc, inputTensorDesc, filterDesc, &y));
 	*n = y.n;
 	*c = y.c;
@@ -63,16 +62,16 @@ cudnnStatus_t fake_convolution_init(struct fake_convolution *convolution, const 
 {
 	struct cudnnTensorStruct expected = {.n = 0};
 	if (!handle || !y)
-		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM_NULL_POINTER, call, "handle or descriptor is NULL");
+		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM, call, "handle or descriptor is NULL");
 	FAKE_CUDNN_TRY(check_set(call, how, x, w));
 	FAKE_CUDNN_TRY(output_dims(call, how, x, w, &expected));
 	if (y->n != expected.n || y->c != expected.c || y->h != expected.h || y->w != expected.w)
-		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM_SHAPE_MISMATCH, call,
+		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM, call,
 		                         "the output is not as large as input, filter and convolution make it");
 	if (x->type != w->type || x->type != y->type)
-		return fake_cudnn_refuse(CUDNN_STATUS_NOT_SUPPORTED_DATA_TYPE, call, "types differ");
+		return fake_cudnn_refuse(CUDNN_STATUS_NOT_SUPPORTED, call, "types differ");
 	if (x->format != w->format || x->format != y->format)
-		return fake_cudnn_refuse(CUDNN_STATUS_NOT_SUPPORTED_LAYOUT, call, "formats differ");
+		return fake_cudnn_refuse(CUDNN_STATUS_NOT_SUPPORTED, call, "formats differ");
 	*convolution = (struct fake_convolution){*x, *y, *w, *how};
 	return CUDNN_STATUS_SUCCESS;
 }
@@ -287,7 +286,7 @@ static cudnnStatus_t submit(const char *call, cudnnHandle_t handle, enum fake_di
 	FAKE_CUDNN_TRY(fake_cudnn_pointer(call, work->out));
 	FAKE_CUDNN_TRY(fake_algorithm_needs(call, direction, &work->of, algorithm, &work->workspace_bytes));
 	if (given < work->workspace_bytes)
-		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM_SIZE_INSUFFICIENT, call,
+		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM, call,
 		                         "less workspace than the algorithm said it needs");
 	if (given > 0)
 		FAKE_CUDNN_TRY(fake_cudnn_pointer(call, work->workspace));

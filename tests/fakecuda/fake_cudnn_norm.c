@@ -173,7 +173,7 @@ static cudnnStatus_t check(const char *call, cudnnHandle_t handle, cudnnBatchNor
                            cudnnTensorDescriptor_t x, cudnnTensorDescriptor_t y, cudnnTensorDescriptor_t params)
 {
 	if (!handle || !x || !y || !params)
-		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM_NULL_POINTER, call, "handle or descriptor is NULL");
+		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM, call, "handle or descriptor is NULL");
 	if (mode != CUDNN_BATCHNORM_SPATIAL && mode != CUDNN_BATCHNORM_SPATIAL_PERSISTENT)
 		return fake_cudnn_refuse(CUDNN_STATUS_NOT_SUPPORTED, call, "only spatial normalisation");
 	if (!(epsilon >= CUDNN_BN_MIN_EPSILON))
@@ -190,10 +190,9 @@ static cudnnStatus_t check(const char *call, cudnnHandle_t handle, cudnnBatchNor
 static cudnnStatus_t check_vector(const char *call, const void *at)
 {
 	if (!at)
-		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM_NULL_POINTER, call, "a parameter's pointer is NULL");
+		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM, call, "a parameter's pointer is NULL");
 	if ((uintptr_t)at % sizeof(float) != 0)
-		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM_MISALIGNED_POINTER, call,
-		                         "a parameter's pointer is not aligned");
+		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM, call, "a parameter's pointer is not aligned");
 	return CUDNN_STATUS_SUCCESS;
 }
 

@@ -150,7 +150,7 @@ static cudnnStatus_t output_dims(const char *call, cudnnPoolingDescriptor_t how,
                                  struct cudnnTensorStruct *y)
 {
 	if (!how || !x)
-		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM_NULL_POINTER, call, "a descriptor is NULL");
+		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM, call, "a descriptor is NULL");
 	if (!how->set || x->n == 0)
 		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM, call, "a descriptor was never set");
 	*y = *x;
@@ -170,7 +170,7 @@ FAKE_EXPORT cudnnStatus_t cudnnGetPooling2dForwardOutputDim(const cudnnPoolingDe
 	struct cudnnTensorStruct y = {.n = 0};
 	FAKE_CUDNN_TRY(output_dims(call, poolingDesc, inputTensorDesc, &y));
 	if (!n || !c || !h || !w)
-		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM_NULL_POINTER, call, "no place for a size");
+		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM, call, "no place for a size");
 	*n = y.n;
 	*c = y.c;
 	*h = y.h;
@@ -183,7 +183,7 @@ static cudnnStatus_t check(const char *call, cudnnHandle_t handle, cudnnPoolingD
 {
 	struct cudnnTensorStruct expected = {.n = 0};
 	if (!handle || !y)
-		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM_NULL_POINTER, call, "handle or descriptor is NULL");
+		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM, call, "handle or descriptor is NULL");
 	FAKE_CUDNN_TRY(output_dims(call, how, x, &expected));
 	if (!fake_same_tensor(y, &expected))
 		return fake_cudnn_refuse(CUDNN_STATUS_BAD_PARAM, call,

@@ -277,11 +277,15 @@ static cudnnStatus_t attempt(struct fixture *f, const struct attempt *a)
 	                                              a->running_variance, a->epsilon, a->save_mean, a->save_inverse);
 }
 
-#define REFUSED(field, value, expected)                        \
-	do {                                                   \
-		struct attempt bad = good_attempt(&f);         \
-		bad.field = (value);                           \
-		assert_int_equal(attempt(&f, &bad), expected); \
+#define REFUSED(field, value, expected, reason)                                         \
+	do {                                                                            \
+		struct attempt bad = good_attempt(&f);                                  \
+		char text[256];                                                         \
+		bad.field = (value);                                                    \
+		assert_int_equal(attempt(&f, &bad), expected);                          \
+		cudnnGetLastErrorString(text, sizeof text);                             \
+		if (!strstr(text, reason))                                              \
+			fail_msg("%s is refused for another reason: %s", #field, text); \
 	} while (0)
 
 static void test_wrong_arguments_are_refused(void **unused)
@@ -294,22 +298,22 @@ static void test_wrong_arguments_are_refused(void **unused)
 	struct attempt good = good_attempt(&f);
 	OK(attempt(&f, &good));
 	int before = run_at_once.count;
-	REFUSED(handle, NULL, CUDNN_STATUS_BAD_PARAM_NULL_POINTER);
-	REFUSED(mode, CUDNN_BATCHNORM_PER_ACTIVATION, CUDNN_STATUS_NOT_SUPPORTED);
-	REFUSED(alpha, NULL, CUDNN_STATUS_BAD_PARAM_NULL_POINTER);
-	REFUSED(x, NULL, CUDNN_STATUS_BAD_PARAM_NULL_POINTER);
-	REFUSED(y, (char *)f.y.memory + 4, CUDNN_STATUS_BAD_PARAM_MISALIGNED_POINTER);
-	REFUSED(scale, NULL, CUDNN_STATUS_BAD_PARAM_NULL_POINTER);
-	REFUSED(scale, (char *)f.gamma + 2, CUDNN_STATUS_BAD_PARAM_MISALIGNED_POINTER);
-	REFUSED(running_mean, NULL, CUDNN_STATUS_BAD_PARAM);
-	REFUSED(running_variance, NULL, CUDNN_STATUS_BAD_PARAM);
-	REFUSED(save_mean, NULL, CUDNN_STATUS_BAD_PARAM);
-	REFUSED(save_inverse, NULL, CUDNN_STATUS_BAD_PARAM);
-	REFUSED(y_desc, other.desc, CUDNN_STATUS_BAD_PARAM);
-	REFUSED(params, f.x.desc, CUDNN_STATUS_BAD_PARAM);
-	REFUSED(params, NULL, CUDNN_STATUS_BAD_PARAM_NULL_POINTER);
-	REFUSED(factor, 1.5, CUDNN_STATUS_BAD_PARAM);
-	REFUSED(epsilon, -1, CUDNN_STATUS_BAD_PARAM);
+	REFUSED(handle, NULL, CUDNN_STATUS_BAD_PARAM, "NULL");
+	REFUSED(mode, CUDNN_BATCHNORM_PER_ACTIVATION, CUDNN_STATUS_NOT_SUPPORTED, "only spatial");
+	REFUSED(alpha, NULL, CUDNN_STATUS_BAD_PARAM, "NULL");
+	REFUSED(x, NULL, CUDNN_STATUS_BAD_PARAM, "NULL");
+	REFUSED(y, (char *)f.y.memory + 4, CUDNN_STATUS_BAD_PARAM, "aligned");
+	REFUSED(scale, NULL, CUDNN_STATUS_BAD_PARAM, "NULL");
+	REFUSED(scale, (char *)f.gamma + 2, CUDNN_STATUS_BAD_PARAM, "aligned");
+	REFUSED(running_mean, NULL, CUDNN_STATUS_BAD_PARAM, "pair");
+	REFUSED(running_variance, NULL, CUDNN_STATUS_BAD_PARAM, "pair");
+	REFUSED(save_mean, NULL, CUDNN_STATUS_BAD_PARAM, "pair");
+	REFUSED(save_inverse, NULL, CUDNN_STATUS_BAD_PARAM, "pair");
+	REFUSED(y_desc, other.desc, CUDNN_STATUS_BAD_PARAM, "differ");
+	REFUSED(params, f.x.desc, CUDNN_STATUS_BAD_PARAM, "1 x C x 1 x 1");
+	REFUSED(params, NULL, CUDNN_STATUS_BAD_PARAM, "NULL");
+	REFUSED(factor, 1.5, CUDNN_STATUS_BAD_PARAM, "factor");
+	REFUSED(epsilon, -1, CUDNN_STATUS_BAD_PARAM, "epsilon");
 	assert_int_equal(run_at_once.count, before);
 	tensor_release(&other);
 	fixture_release(&f);
