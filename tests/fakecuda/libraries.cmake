@@ -10,3 +10,5 @@ foreach(test test_fake_cudnn test_fake_cudnn_norm test_fake_cudnn_pool)
   tpbench_test(${test} SOURCES ${test}.c cudnn_fixture.c run_at_once.c DEPENDS fake_libraries m)
 endforeach()
 tpbench_test(test_fake_cublaslt SOURCES test_fake_cublaslt.c cublaslt_fixture.c run_at_once.c DEPENDS fake_libraries m)
+tpbench_test(test_fake_reference SOURCES test_fake_reference.c cudnn_fixture.c run_at_once.c ../backend/graph.c
+  DEPENDS fake_libraries tpb_backend m)
