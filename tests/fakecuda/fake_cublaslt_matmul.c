@@ -281,12 +281,13 @@ static void put(const struct fake_product *product, int64_t row, int64_t column,
 	fake_put(product->d, of->d.type, element_at(&of->d, row, column), value);
 }
 
-/* The larger operand stays as it lies; where that is B, the transposed product is computed. */
+/* A much larger operand stays as it lies: where that is B, the transposed product is computed. Else the result is
+ * computed in the order of its memory. */
 void fake_product_run(const void *args)
 {
 	const struct fake_product *product = args;
 	const struct fake_problem *of = &product->of;
-	bool flip = of->n > of->m;
+	bool flip = of->d.by_rows ? of->n > 4 * of->m : 4 * of->n >= of->m;
 	int64_t rows = flip ? of->n : of->m, columns = flip ? of->m : of->n;
 	struct view a = view_of(&of->a, product->a, of->transpose_a, of->tf32);
 	struct view b = view_of(&of->b, product->b, of->transpose_b, of->tf32);
