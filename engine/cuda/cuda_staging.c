@@ -6,9 +6,10 @@
 #include "engine/cuda/cuda_gpu.h"
 
 enum { PARTS = 8 };
-/* The first stage uploads samples, the others labels at most. */
-#define FIRST_STAGE_PART_BYTES ((size_t)4 << 20)
-#define PART_BYTES ((size_t)512 << 10)
+/* The first stage uploads samples, the others labels at most. Where a mini-batch is larger than the ring, the host
+ * waits for the GPU to come to the upload, and goes on as parts come free. */
+#define FIRST_STAGE_PART_BYTES ((size_t)1 << 20)
+#define PART_BYTES ((size_t)64 << 10)
 
 struct tp_cuda_staging {
 	size_t part_bytes;

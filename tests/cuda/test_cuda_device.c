@@ -32,6 +32,33 @@ static void tables_fit_their_precision(void **state)
 			assert_string_equal((*row)->stand_in(), FAKECUDA_LABEL);
 }
 
+static void expect_unusable(const char *reason)
+{
+	const struct tp_device_ops *ops = NULL;
+	assert_int_equal(tp_device_find("cuda", TP_MATH_FP32, &ops), TP_ERR_UNSUPPORTED);
+	stand_in_expect_detail("device cuda: cannot be used here: ");
+	stand_in_expect_detail(reason);
+	stand_in.inject(NULL);
+}
+
+/* What a driver says that is missing, too old, none, or has nothing. */
+static void reasons_why_not(void **state)
+{
+	(void)state;
+	(void)setenv("FAKECUDA_DRIVER", "0", 1);
+	expect_unusable("no NVIDIA driver");
+	(void)setenv("FAKECUDA_DRIVER", "12040", 1);
+	stand_in.inject("cudaGetDeviceCount:1:35");
+	expect_unusable("the driver is too old: it is for CUDA 12.4, the runtime is 13.0");
+	(void)unsetenv("FAKECUDA_DRIVER");
+	stand_in.inject("cudaGetDeviceCount:1:34");
+	expect_unusable("stub");
+	stand_in.inject("cudaGetDeviceCount:1:100");
+	expect_unusable("no GPU that CUDA can use");
+	stand_in.inject("cudaGetDeviceCount:1:999");
+	expect_unusable(" (999): ");
+}
+
 static void gpus_that_are_not_there(void **state)
 {
 	(void)state;
@@ -307,6 +334,7 @@ int main(int argc, char **argv)
 	}
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_teardown(tables_fit_their_precision, stand_in_clean),
+	        cmocka_unit_test_teardown(reasons_why_not, stand_in_clean),
 	        cmocka_unit_test_teardown(gpus_that_are_not_there, stand_in_clean),
 	        cmocka_unit_test_teardown(opening_fails_cleanly, stand_in_clean),
 	        cmocka_unit_test_teardown(memory_is_zeroed_and_ends, stand_in_clean),
