@@ -90,8 +90,13 @@ static enum tp_status copy_on(const struct tp_link_way *way, struct tp_cuda_devi
 	else
 		TP_TRY(TP_CUDA_CHECK(cudaMemcpyPeerAsync, transfer->to, way->to->gpu, transfer->from, way->from->gpu,
 		                     transfer->bytes, stream));
-	TP_TRY(TP_CUDA_CHECK(cudaEventRecord, transfer->arrived->event, stream));
-	return transfer->left ? TP_CUDA_CHECK(cudaEventRecord, transfer->left->event, stream) : TP_OK;
+	return TP_CUDA_CHECK(cudaEventRecord, transfer->arrived->event, stream);
+}
+
+static enum tp_status copy_and_leave(const struct tp_link_way *way, const struct tp_transfer *transfer)
+{
+	TP_TRY(copy_on(way, way->from, way->from->copy_out, transfer));
+	return transfer->left ? TP_CUDA_CHECK(cudaEventRecord, transfer->left->event, way->from->copy_out) : TP_OK;
 }
 
 /* Upstream the sender copies, downstream the receiver: it is the later stage each time, so that a stage has one stream
@@ -100,7 +105,7 @@ static enum tp_status copy_send(struct tp_link_way *way, const struct tp_transfe
 {
 	if (!way->upstream)
 		return TP_OK;
-	return tp_cuda_keep(way->from, copy_on(way, way->from, way->from->copy_out, transfer));
+	return tp_cuda_keep(way->from, copy_and_leave(way, transfer));
 }
 
 static enum tp_status copy_receive(struct tp_link_way *way, const struct tp_transfer *transfer)

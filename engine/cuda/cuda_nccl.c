@@ -62,15 +62,16 @@ static enum tp_status settle_both(struct tp_link_way *way, int64_t timeout_ns, c
 static enum tp_status init_group(struct tp_link_way *way)
 {
 	ncclUniqueId id;
+	ncclConfig_t configs[RANKS] = {NCCL_CONFIG_INITIALIZER, NCCL_CONFIG_INITIALIZER};
 	enum tp_status status = TP_OK;
 	TP_TRY(TP_NCCL_CHECK(ncclGetUniqueId, &id));
 	TP_TRY(TP_NCCL_CHECK(ncclGroupStart));
 	for (int rank = 0; rank < RANKS && status == TP_OK; rank++) {
-		ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
-		config.blocking = 0;
+		configs[rank].blocking = 0;
 		status = tp_cuda_enter(way->devices[rank]);
 		if (status == TP_OK)
-			status = TP_NCCL_CHECK(ncclCommInitRankConfig, &way->comms[rank], RANKS, id, rank, &config);
+			status = TP_NCCL_CHECK(ncclCommInitRankConfig, &way->comms[rank], RANKS, id, rank,
+			                       &configs[rank]);
 	}
 	if (status != TP_OK) {
 		(void)tp_cuda.ncclGroupEnd();

@@ -32,7 +32,7 @@ struct pair {
 	struct tp_link_way *way;
 	bool upstream;
 	unsigned char *source, *outbox, *inbox, *result; /* result: of all messages */
-	struct tp_mark *ready, *room, *began, *arrived;
+	struct tp_mark *ready, *room, *began, *arrived, *left;
 };
 
 static void open_pair(struct pair *pair, const char *link, bool upstream, int32_t gpus)
@@ -54,6 +54,7 @@ static void open_pair(struct pair *pair, const char *link, bool upstream, int32_
 	pair->room = stand_in_mark(pair->receiver);
 	pair->began = stand_in_mark(actor);
 	pair->arrived = stand_in_mark(actor);
+	pair->left = stand_in_mark(pair->sender);
 	for (int i = 0; i < MESSAGES * BYTES; i++)
 		pair->source[i] = (unsigned char)(i / BYTES + i % 31);
 }
@@ -68,6 +69,7 @@ static void close_pair(struct pair *pair)
 	async->mark_free(pair->receiver, pair->room);
 	async->mark_free(actor, pair->began);
 	async->mark_free(actor, pair->arrived);
+	async->mark_free(pair->sender, pair->left);
 	const struct tp_memory_ops *memory = pair->sender->ops->memory;
 	memory->release(pair->sender, pair->source);
 	memory->release(pair->sender, pair->outbox);
@@ -87,8 +89,10 @@ static enum tp_status send_and_receive(struct pair *pair, int message, bool keep
 	                                     .ready = pair->ready,
 	                                     .room = keep_room ? pair->room : NULL,
 	                                     .began = pair->began,
-	                                     .arrived = pair->arrived};
+	                                     .arrived = pair->arrived,
+	                                     .left = pair->left};
 	TP_TRY(async->wait(pair->sender, pair->arrived));
+	TP_TRY(async->wait(pair->sender, pair->left)); /* of a sender that acts; else it was never recorded */
 	pair->sender->ops->copy(pair->sender, pair->source + message * BYTES, pair->outbox, BYTES);
 	TP_TRY(async->record(pair->sender, pair->ready));
 	TP_TRY(pair->link->send(pair->way, &transfer));
