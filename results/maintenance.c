@@ -30,11 +30,12 @@ static void copy_text(char *to, size_t size, sqlite3_stmt *row, int column)
 	(void)snprintf(to, size, "%s", (const char *)sqlite3_column_text(row, column));
 }
 
-/* The middle one or two of the epochs' times. */
+/* The middle one or two of the epochs' times; NAN of a run that has none. */
 static enum tp_status read_median(struct tp_store *store, int64_t run_id, double *median_ns)
 {
 	static const char sql[] =
-	        "SELECT avg(ns) FROM (SELECT window_end_ns - window_start_ns AS ns FROM epoch WHERE run_id = ?1 "
+	        "SELECT avg(ns) FROM (SELECT window_end_ns - window_start_ns AS ns FROM epoch JOIN timed_run "
+	        "USING (run_id) WHERE run_id = ?1 "
 	        "ORDER BY ns LIMIT (SELECT 2 - count(*) % 2 FROM epoch WHERE run_id = ?1) "
 	        "OFFSET (SELECT (count(*) - 1) / 2 FROM epoch WHERE run_id = ?1))";
 	sqlite3_stmt *row;

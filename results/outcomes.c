@@ -5,15 +5,17 @@
 #include "engine/base/memory.h"
 #include "profiler/statistics.h"
 #include "results/queries.h"
+#include "results/stand_in.h"
 #include "results/store_internal.h"
 
 static const char reading[] = "read the runs of a comparison";
 
-enum { ID, HASH, REPEAT, REASON, EPOCHS, RATE, IDLE, DIFFERENCE, PEAK };
+enum { ID, HASH, REPEAT, REASON, EPOCHS, RATE, IDLE, DIFFERENCE, PEAK, DEVICE };
 
 static const char runs[] =
         "SELECT run_id, config_hash, run.repeat_number, coalesce(reason, ''), epoch_count, compare.samples_per_s, "
-        "idle_total_ratio, version_difference_max_count, stages_peak_bytes FROM run JOIN compare USING (run_id) "
+        "idle_total_ratio, version_difference_max_count, stages_peak_bytes, run.device FROM run JOIN compare USING "
+        "(run_id) "
         "LEFT JOIN run_end USING (run_id) WHERE run.comparison = ? ORDER BY run_id";
 
 static double real(sqlite3_stmt *row, int column)
@@ -31,6 +33,7 @@ static void read_outcome(sqlite3_stmt *row, struct tp_store_outcome *outcome)
 	        .idle_total_share = real(row, IDLE),
 	        .version_difference_max = real(row, DIFFERENCE),
 	        .stages_peak_bytes = sqlite3_column_int64(row, PEAK),
+	        .stand_in = tp_is_stand_in((const char *)sqlite3_column_text(row, DEVICE)),
 	};
 	(void)snprintf(outcome->reason, sizeof outcome->reason, "%s", sqlite3_column_text(row, REASON));
 }
@@ -56,8 +59,8 @@ static enum tp_status read_times(struct tp_store *store, int64_t epochs, double 
 	int64_t count = 0, predictions = 0;
 	int rc = SQLITE_ROW;
 	TP_TRY(tp_store_prepare(store,
-	                        "SELECT window_end_ns - window_start_ns, predicted_ns FROM epoch LEFT JOIN prediction "
-	                        "USING (run_id, epoch) WHERE run_id = ?",
+	                        "SELECT window_end_ns - window_start_ns, predicted_ns FROM epoch JOIN timed_run "
+	                        "USING (run_id) LEFT JOIN prediction USING (run_id, epoch) WHERE run_id = ?",
 	                        reading, &statement));
 	(void)sqlite3_bind_int64(statement, 1, outcome->run_id);
 	while (count < epochs && (rc = sqlite3_step(statement)) == SQLITE_ROW) {

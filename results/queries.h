@@ -61,6 +61,7 @@ struct tp_store_outcome {
 	double samples_per_s, idle_total_share;
 	double version_difference_max; /* NAN where no operations were recorded */
 	int64_t stages_peak_bytes;
+	bool stand_in; /* it ran on one, see results/stand_in.h: times and rates are NAN */
 };
 
 /* How many runs of a comparison there are. */

@@ -3,7 +3,7 @@
 -- of all stages / (stages * window), with its lowest and highest repeat; idle_ideal_ratio: idle time / time computing.
 WITH chosen AS (SELECT comparison FROM run WHERE comparison <> '' ORDER BY run_id DESC LIMIT 1),
 repeats AS (SELECT schedule, run_id, avg(idle_total_ratio) AS total, avg(idle_ideal_ratio) AS ideal
-	FROM chosen JOIN run USING (comparison) JOIN epoch_figures USING (run_id)
+	FROM chosen JOIN run USING (comparison) JOIN timed_run USING (run_id) JOIN epoch_figures USING (run_id)
 	GROUP BY schedule, run_id),
 placed AS (SELECT schedule, total, ideal, count(*) OVER (PARTITION BY schedule) AS many,
 		row_number() OVER (PARTITION BY schedule ORDER BY total) AS total_place,

@@ -6,6 +6,6 @@ WITH chosen AS (SELECT comparison FROM run WHERE comparison <> '' ORDER BY run_i
 SELECT schedule, sum(transfer_ns) AS transfer_ns, sum(overlap_ns) AS overlap_ns, sum(exposed_ns) AS exposed_ns,
 	round(CAST(sum(overlap_ns) AS REAL) / nullif(sum(transfer_ns), 0), 4) AS alpha_ratio,
 	round(100.0 * sum(exposed_ns) / nullif(sum(window_ns), 0), 2) AS exposed_window_percent
-FROM chosen JOIN run USING (comparison) JOIN stage_figures USING (run_id)
+FROM chosen JOIN run USING (comparison) JOIN timed_run USING (run_id) JOIN stage_figures USING (run_id)
 GROUP BY schedule
 ORDER BY alpha_ratio DESC;

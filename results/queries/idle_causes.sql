@@ -6,7 +6,7 @@ WITH chosen AS (SELECT comparison FROM run WHERE comparison <> '' ORDER BY run_i
 spent AS (SELECT schedule, sum(fill_ns) AS fill_ns, sum(drain_ns) AS drain_ns, sum(sender_ns) AS sender_ns,
 		sum(message_ns) AS message_ns, sum(staleness_ns) AS staleness_ns, sum(host_ns) AS host_ns,
 		sum(window_ns - compute_ns) AS all_ns
-	FROM chosen JOIN run USING (comparison) JOIN stage_figures USING (run_id)
+	FROM chosen JOIN run USING (comparison) JOIN timed_run USING (run_id) JOIN stage_figures USING (run_id)
 	GROUP BY schedule),
 causes AS (
 	SELECT schedule, all_ns, 'fill' AS cause, fill_ns AS idle_ns FROM spent

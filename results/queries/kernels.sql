@@ -2,7 +2,7 @@
 -- The twenty that took longest in the latest run with kernel records. name; layer; pass; implementation; how
 -- often: kernel_count; total_ns; kernels_percent: of the time of all kernels; mean_ns; achieved_gflop_per_s and
 -- achieved_gb_per_s (10^9 per second): NULL where operations or bytes are not known.
-WITH chosen AS (SELECT max(run_id) AS run_id FROM kernel),
+WITH chosen AS (SELECT max(run_id) AS run_id FROM kernel JOIN timed_run USING (run_id)),
 used AS (SELECT kernel_name_id, count(*) AS kernel_count, sum(end_ns - start_ns) AS total_ns
 	FROM chosen JOIN kernel USING (run_id)
 	GROUP BY kernel_name_id)

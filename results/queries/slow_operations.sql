@@ -1,7 +1,7 @@
 -- Which operations were slowest, and what had they waited for?
 -- The ten longest of the latest run. epoch; stage; kind; mini_batch; micro_batch (-1: all of it); operation_ns: how long
 -- it took; median_ns: of its kind at that stage in that epoch; waited_ns: how long the stage was idle before it; causes.
-WITH chosen AS (SELECT max(run_id) AS run_id FROM epoch_figures),
+WITH chosen AS (SELECT max(run_id) AS run_id FROM epoch_figures JOIN timed_run USING (run_id)),
 slowest AS (SELECT run_id, epoch, stage, record_number, kind, mini_batch, micro_batch, end_ns - start_ns AS operation_ns
 	FROM chosen JOIN operation USING (run_id)
 	ORDER BY operation_ns DESC, epoch, stage, record_number LIMIT 10),

@@ -4,7 +4,7 @@
 -- the lowest and the highest.
 WITH chosen AS (SELECT comparison FROM run WHERE comparison <> '' ORDER BY run_id DESC LIMIT 1),
 times AS (SELECT run_id, schedule, repeat_number, avg(window_end_ns - window_start_ns) AS epoch_ns
-	FROM chosen JOIN run USING (comparison) JOIN epoch USING (run_id)
+	FROM chosen JOIN run USING (comparison) JOIN timed_run USING (run_id) JOIN epoch USING (run_id)
 	GROUP BY run_id),
 base AS (SELECT schedule AS baseline FROM times ORDER BY schedule <> 'gpipe', run_id LIMIT 1),
 pairs AS (SELECT times.schedule, baseline, other.epoch_ns / times.epoch_ns AS ratio

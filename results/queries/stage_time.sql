@@ -1,7 +1,7 @@
 -- Where does the time of each stage go?
 -- The latest run, all epochs together. stage; window_ns: of its epochs; then shares of that in percent, which add up to
 -- 100: forward, backward, update, and idle by cause (fill, drain, sender, message, staleness, host).
-WITH chosen AS (SELECT max(run_id) AS run_id FROM stage_figures)
+WITH chosen AS (SELECT max(run_id) AS run_id FROM stage_figures JOIN timed_run USING (run_id))
 SELECT stage, sum(window_ns) AS window_ns,
 	round(100.0 * sum(forward_ns) / sum(window_ns), 2) AS forward_percent,
 	round(100.0 * sum(backward_ns) / sum(window_ns), 2) AS backward_percent,

@@ -2,7 +2,7 @@
 -- The latest run of each schedule of the latest comparison, over its epochs. schedule; stage; compute_ns; mean_ratio:
 -- to the mean of the stages; fastest_ratio: to the fastest; 1.1 and more at the slowest stage is worth another --partition.
 WITH chosen AS (SELECT max(run_id) AS run_id, schedule
-	FROM run
+	FROM run JOIN timed_run USING (run_id)
 	WHERE comparison = (SELECT comparison FROM run WHERE comparison <> '' ORDER BY run_id DESC LIMIT 1)
 		AND run_id IN (SELECT run_id FROM stage_figures)
 	GROUP BY schedule),

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "ledger.h"
+#include "results/stand_in.h"
 #include "test_store_support.h"
 
 static const struct {
@@ -80,6 +81,55 @@ static void queries_run_on_a_new_database(void **state)
 	}
 }
 
+/* Times of a run on a stand-in for a GPU say nothing, so nothing that is made of them is there; the rest is. */
+static void a_stand_in_has_no_times(void **state)
+{
+	(void)state;
+	static const char *const of_times[] = {"bubble",   "hidden_communication", "idle_causes",
+	                                       "kernels",  "profiling_cost",       "slow_operations",
+	                                       "speed_up", "stage_time",           "stragglers"};
+	static const char times[] =
+	        "SELECT (SELECT count(*) FROM stage_time) + (SELECT count(*) FROM bubble) + (SELECT count(*) FROM "
+	        "overlap) + (SELECT count(reached_s) FROM time_to_target) + (SELECT count(window_ns) + "
+	        "count(samples_per_s) + count(epochs_per_h) + count(idle_total_ratio) + count(exposed_ns) + "
+	        "count(steady_samples_per_s) FROM epoch_summary) + (SELECT count(mean_epoch_ns) + count(samples_per_s) "
+	        "+ "
+	        "count(idle_ideal_ratio) FROM compare)";
+	static const char rest[] = "SELECT count(e.trained_samples) || ' ' || count(e.train_loss) || ' ' || "
+	                           "count(stages_peak_bytes) || ' ' || count(version_difference_max_count) FROM "
+	                           "epoch_summary AS e JOIN compare USING (run_id)";
+	const char *path = in_folder("stand_in.db");
+	make_ledger(path);
+	char *kept = strdup(sql_text(path, rest));
+	assert_true(sql_integer(path, times) > 20);
+	sql_execute(path, "UPDATE run SET device = 'fakecuda (no GPU)'");
+	assert_int_equal(sql_integer(path, times), 0);
+	assert_string_equal(sql_text(path, rest), kept);
+	for (size_t i = 0; i < sizeof of_times / sizeof *of_times; i++) {
+		char *sql = read_query(of_times[i]);
+		assert_string_equal(sql_text(path, sql), "");
+		free(sql);
+	}
+	free(kept);
+}
+
+/* The rule is written in C and in SQL. */
+static void both_rules_are_one(void **state)
+{
+	(void)state;
+	static const char *const devices[] = {"fakecuda (no GPU)", "(no GPU)", "cpu", "no GPU)", "", "x (no GPU) y"};
+	const char *path = in_folder("devices.db");
+	make_ledger(path);
+	for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
+		char sql[96];
+		(void)snprintf(sql, sizeof sql, "UPDATE run SET device = '%s'", devices[i]);
+		sql_execute(path, sql);
+		bool timed = sql_integer(path, "SELECT count(*) FROM timed_run") > 0;
+		assert_int_equal(timed, i >= 2);
+		assert_int_equal(tp_is_stand_in(devices[i]), !timed);
+	}
+}
+
 static bool is_tested(const char *file)
 {
 	char name[128];
@@ -125,8 +175,8 @@ static void queries_are_listed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(queries_answer),
-	        cmocka_unit_test(queries_run_on_a_new_database),
+	        cmocka_unit_test(queries_answer),          cmocka_unit_test(queries_run_on_a_new_database),
+	        cmocka_unit_test(a_stand_in_has_no_times), cmocka_unit_test(both_rules_are_one),
 	        cmocka_unit_test(queries_are_listed),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

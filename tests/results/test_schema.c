@@ -194,10 +194,12 @@ static void make_older(const char *file, int version)
 	static const char *const scripts[] = {"0001_initial", "0002_schedules"};
 	if (version == 3) {
 		tp_store_close(open_store(file));
-		sql_execute(file, "DROP TABLE gpu_trace; DROP VIEW CUPTI_ACTIVITY_KIND_MEMSET; "
-		                  "DROP VIEW CUPTI_ACTIVITY_KIND_MEMCPY; "
-		                  "CREATE VIEW CUPTI_ACTIVITY_KIND_MEMCPY AS SELECT 1; "
-		                  "UPDATE schema_meta SET schema_version = 3; PRAGMA user_version = 3");
+		sql_execute(file,
+		            "DROP TABLE gpu_trace; DROP VIEW CUPTI_ACTIVITY_KIND_MEMSET; "
+		            "DROP VIEW CUPTI_ACTIVITY_KIND_MEMCPY; "
+		            "CREATE VIEW CUPTI_ACTIVITY_KIND_MEMCPY AS SELECT 1; "
+		            "DROP VIEW timed_run; DROP VIEW epoch_summary; CREATE VIEW epoch_summary AS SELECT 1; "
+		            "UPDATE schema_meta SET schema_version = 3; PRAGMA user_version = 3");
 		return;
 	}
 	for (int i = 0; i < version; i++) {
