@@ -5,8 +5,10 @@
 
 #include "baselines/policies.h"
 #include "cli/forecasting.h"
+#include "cli/recording.h"
 #include "engine/run/trainer.h"
 #include "engine/schedule/cost_file.h"
+#include "results/stand_in.h"
 
 #define MIB (1024.0 * 1024.0)
 
@@ -17,6 +19,7 @@ struct plan {
 	const struct tp_emulation *emulation;
 	struct tp_cost_table costs;
 	struct tp_sim_summary forecast;
+	bool stand_in; /* times of its device say nothing */
 };
 
 static int64_t reserved_total(const struct tp_stage_info *stage)
@@ -167,6 +170,11 @@ static void print_forecast(const struct plan *plan)
 	for (int32_t s = 0; s < plan->info->stages; s++)
 		busy += forecast->busy[s];
 	const char *costs = plan->info->config->costs;
+	if (plan->stand_in) {
+		printf("\ntimes: none, device %s " TP_STAND_IN_SAYS "\n", plan->info->config->device);
+		printf("Nothing was trained; the plan holds.\n");
+		return;
+	}
 	printf("\npredicted with costs %s: %.1f ms an epoch, %.1f samples/s, idle/total %.1f %%, v at most %" PRId64
 	       ", mean %.2f\n",
 	       costs[0] ? costs : "alone", (double)forecast->makespan * 1e-6,
@@ -179,6 +187,12 @@ static void print_forecast(const struct plan *plan)
 /* --- JSON ------------------------------------------------------------------------------------------------------------
  */
 
+/* Of a device whose clock says nothing: null. */
+static json_t *time_json(const struct plan *plan, int64_t ns)
+{
+	return plan->stand_in ? json_null() : json_integer(ns);
+}
+
 static json_t *stage_json(const struct plan *plan, int32_t s)
 {
 	const struct tp_stage_info *stage = tp_trainer_stage(plan->trainer, s);
@@ -186,7 +200,7 @@ static json_t *stage_json(const struct plan *plan, int32_t s)
 	for (int32_t kind = 0; kind < TP_MEM_DATA; kind++)
 		json_object_set_new(memory, tp_mem_kind_text((enum tp_mem_kind)kind),
 		                    json_integer(stage->memory->reserved_bytes[kind]));
-	return json_pack("{s:i, s:s, s:i, s:I, s:I, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:o, s:I, s:I}", "stage",
+	return json_pack("{s:i, s:s, s:i, s:I, s:I, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:o, s:I, s:o}", "stage",
 	                 (int)s, "layers", stage->blocks, "blocks", (int)stage->block_count, "parameters",
 	                 (json_int_t)stage->parameters, "forward_flops_per_sample",
 	                 (json_int_t)stage->forward_flops_per_sample, "in_flight_mini_batches",
@@ -195,7 +209,7 @@ static json_t *stage_json(const struct plan *plan, int32_t s)
 	                 (json_int_t)stage->ring_forward, "ring_backward", (json_int_t)stage->ring_backward,
 	                 "ring_forward_least", (json_int_t)stage->least_forward, "ring_backward_least",
 	                 (json_int_t)stage->least_backward, "reserved_bytes", memory, "reserved_total_bytes",
-	                 (json_int_t)reserved_total(stage), "busy_ns", (json_int_t)plan->forecast.busy[s]);
+	                 (json_int_t)reserved_total(stage), "busy_ns", time_json(plan, plan->forecast.busy[s]));
 }
 
 static enum tp_status print_json(const struct plan *plan)
@@ -216,14 +230,14 @@ static enum tp_status print_json(const struct plan *plan)
 		                                (json_int_t)traffic.up_bytes));
 	}
 	json_t *root = json_pack(
-	        "{s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:b, s:o, s:o, s:f, s:f, s:s, s:I, s:I, s:f}", "schedule",
+	        "{s:s, s:s, s:s, s:i, s:i, s:i, s:I, s:I, s:b, s:o, s:o, s:f, s:f, s:s, s:o, s:I, s:f}", "schedule",
 	        plan->info->policy->name, "model", config->model, "device", config->device, "stages",
 	        (int)plan->info->stages, "micro_batches", (int)plan->info->micro_batches, "batch_samples",
 	        (int)config->batch, "mini_batches_per_epoch", (json_int_t)plan->info->minis_per_epoch,
 	        "dropped_samples", (json_int_t)plan->info->dropped_samples, "rendezvous", plan->info->rendezvous,
 	        "per_stage", stages, "per_boundary_and_mini_batch", boundaries, "paper_naive_bytes", naive,
 	        "paper_nf1b_bytes", nf1b, "costs", config->costs[0] ? config->costs : "alone", "predicted_epoch_ns",
-	        (json_int_t)plan->forecast.makespan, "version_difference_max",
+	        time_json(plan, plan->forecast.makespan), "version_difference_max",
 	        (json_int_t)plan->forecast.version_difference_max, "version_difference_mean",
 	        plan->forecast.version_difference_mean);
 	if (!root)
@@ -256,7 +270,7 @@ static enum tp_status make_plan(struct tp_forecasting *forecasting, const struct
 	const struct tp_policy *policy;
 	struct tp_run_config config = options->config;
 	struct tp_trainer *trainer = NULL;
-	struct plan plan = {.options = options};
+	struct plan plan = {.options = options, .stand_in = tp_recording_on_stand_in(&options->config)};
 	TP_TRY(tp_policy_find(config.schedule, &policy));
 	TP_TRY(tp_run_config_check(&config));
 	TP_TRY(tp_forecasting_open_dataset(forecasting, &config));

@@ -44,11 +44,14 @@ static void draw_run(struct tp_progress_line *line)
 	int length = snprintf(text, sizeof text, "%s  %3.0f %%", line->title,
 	                      100 * (double)all_minis / (double)line->total_minis);
 	if (minis > 0 && run_ns > 0 && length > 0) {
-		double rate = (double)minis * line->batch / ((double)run_ns / (double)TP_NS_PER_S);
+		char rate[40] = "";
 		double per_mini_ns = (double)(line->earlier_ns + run_ns) / (double)all_minis;
 		char left[24];
 		tp_format_ns(left, sizeof left, (int64_t)(per_mini_ns * (double)(line->total_minis - all_minis)));
-		(void)snprintf(text + length, sizeof text - (size_t)length, "  %.1f samples/s  %s left", rate, left);
+		if (line->batch > 0)
+			(void)snprintf(rate, sizeof rate, "  %.1f samples/s",
+			               (double)minis * line->batch / ((double)run_ns / (double)TP_NS_PER_S));
+		(void)snprintf(text + length, sizeof text - (size_t)length, "%s  %s left", rate, left);
 	}
 	draw(line, text);
 }

@@ -12,8 +12,8 @@ enum tp_status tp_progress_line_new(int64_t total_minis, struct tp_progress_line
 /* Wipes the line. NULL is allowed. */
 void tp_progress_line_free(struct tp_progress_line *line);
 
-/* A run begins: its mini-batches have `batch` samples and are counted by `control`, which is watched until
- * tp_progress_line_end(). `title` is copied. */
+/* A run begins: its mini-batches have `batch` samples (0: how fast it is is not told) and are counted by `control`,
+ * which is watched until tp_progress_line_end(). `title` is copied. */
 void tp_progress_line_begin(struct tp_progress_line *line, const char *title, int32_t batch,
                             struct tp_run_control *control);
 /* The run is over and trained `minis` mini-batches. */

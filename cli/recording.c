@@ -10,6 +10,7 @@
 #include "engine/base/memory.h"
 #include "engine/run/emulation.h"
 #include "results/environment.h"
+#include "results/stand_in.h"
 
 #define PARAMETERS_MAX 64
 
@@ -146,6 +147,13 @@ enum tp_status tp_recording_kernel_names(struct tp_recording *recording)
 		TP_TRY(tp_store_add_kernel_names(recording->store, recording->run_id, names + stored, count - stored));
 	recording->names_stored = count;
 	return TP_OK;
+}
+
+bool tp_recording_on_stand_in(const struct tp_run_config *config)
+{
+	const struct tp_device_ops *device;
+	return tp_device_find(config->device, config->math, &device) == TP_OK &&
+	       tp_is_stand_in(tp_device_label(device));
 }
 
 /* What a run's row says whether it was planned or not. Texts are gathered here and released by the caller. */

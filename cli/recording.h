@@ -32,6 +32,9 @@ struct tp_recording {
 /* "off", "ops", "kernels". */
 const char *tp_recording_level(enum tp_profile profile);
 
+/* Does the device of this configuration stand in for another, see results/stand_in.h? False when there is none such. */
+bool tp_recording_on_stand_in(const struct tp_run_config *config);
+
 /* A run begins: its row, parameters, environment and stages. `repeat` is 1-based. Sets itself as the trainer's sink, so
  * it stays where it is. */
 enum tp_status tp_recording_begin(struct tp_recording *recording, const struct tp_training *training,

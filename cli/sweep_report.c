@@ -9,6 +9,7 @@
 
 #include "engine/base/memory.h"
 #include "profiler/statistics.h"
+#include "results/stand_in.h"
 
 /* The runs of a sweep by configuration, each configuration's in the order they ran. */
 struct runs {
@@ -213,19 +214,23 @@ static void print_fixed(void *context, const char *name, const char *value)
 	*column = begins ? 2 + length : *column + printed;
 }
 
-static enum tp_status print_footer(const struct tp_sweep_points *points, const char *comparison)
+static enum tp_status print_footer(const struct tp_sweep_points *points, const char *comparison, int64_t stand_ins)
 {
 	int column = 0;
 	TP_TRY(for_fixed(points, print_fixed, &column));
 	if (points->options->config.clock == TP_CLOCK_VIRTUAL)
 		printf("\n# TIME IS MODELLED, by the virtual clock; arithmetic and staleness are real");
+	if (stand_ins > 0)
+		printf("\n# times: none of %" PRId64 " run%s, whose device " TP_STAND_IN_SAYS, stand_ins,
+		       stand_ins == 1 ? "" : "s");
 	printf("\n# medians over the runs; epoch ms and predicted, the virtual clock's, are each run's median\n"
 	       "# database %s, comparison %s\n",
 	       points->options->db, comparison);
 	return TP_OK;
 }
 
-static enum tp_status print_table(const struct tp_sweep_points *points, const char *comparison, const struct point *all)
+static enum tp_status print_table(const struct tp_sweep_points *points, const char *comparison, const struct point *all,
+                                  int64_t stand_ins)
 {
 	for (enum tp_sweep_axis axis = 0; axis < TP_SWEEP_AXES; axis++) {
 		if (points->values[axis].count > 0)
@@ -240,7 +245,7 @@ static enum tp_status print_table(const struct tp_sweep_points *points, const ch
 		}
 		print_point(&all[i]);
 	}
-	return print_footer(points, comparison);
+	return print_footer(points, comparison, stand_ins);
 }
 
 /* --- JSON ------------------------------------------------------------------------------------------------------------
@@ -275,14 +280,15 @@ static void add_fixed(void *context, const char *name, const char *value)
 	json_object_set_new(context, name, json_string(value));
 }
 
-static enum tp_status print_json(const struct tp_sweep_points *points, const char *comparison, const struct point *all)
+static enum tp_status print_json(const struct tp_sweep_points *points, const char *comparison, const struct point *all,
+                                 int64_t stand_ins)
 {
 	json_t *array = json_array(), *same = json_object();
 	for (int32_t i = 0; i < points->count; i++)
 		json_array_append_new(array, point_json(points, i, &all[i]));
 	enum tp_status status = for_fixed(points, add_fixed, same);
-	json_t *root = json_pack("{s:s, s:s, s:o, s:o}", "comparison", comparison, "database", points->options->db,
-	                         "parameters", same, "points", array);
+	json_t *root = json_pack("{s:s, s:s, s:I, s:o, s:o}", "comparison", comparison, "database", points->options->db,
+	                         "stand_in_runs", (json_int_t)stand_ins, "parameters", same, "points", array);
 	if (!root)
 		return tp_fail(TP_ERR_NOMEM, "sweep: no memory for the JSON object");
 	int failed = status == TP_OK && json_dumpf(root, stdout, JSON_INDENT(2));
@@ -295,6 +301,14 @@ static enum tp_status print_json(const struct tp_sweep_points *points, const cha
 /* --- both ------------------------------------------------------------------------------------------------------------
  */
 
+static int64_t count_stand_ins(const struct runs *runs)
+{
+	int64_t count = 0;
+	for (int64_t i = 0; i < runs->count; i++)
+		count += runs->sorted[i]->stand_in;
+	return count;
+}
+
 static enum tp_status report(const struct tp_sweep_points *points, const char *comparison,
                              const uint64_t *config_hashes, const struct runs *runs, struct point *all,
                              int32_t *unfinished)
@@ -304,7 +318,9 @@ static enum tp_status report(const struct tp_sweep_points *points, const char *c
 		all[i] = point_of(runs, config_hashes[i], points->options->repeats);
 		*unfinished += all[i].missing > 0;
 	}
-	return points->options->json ? print_json(points, comparison, all) : print_table(points, comparison, all);
+	int64_t stand_ins = count_stand_ins(runs);
+	return points->options->json ? print_json(points, comparison, all, stand_ins)
+	                             : print_table(points, comparison, all, stand_ins);
 }
 
 enum tp_status tp_sweep_report(const struct tp_sweep_points *points, const char *comparison,

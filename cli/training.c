@@ -192,6 +192,12 @@ void tp_training_release(struct tp_training *training)
 	*training = (struct tp_training){0};
 }
 
+/* The samples by which the progress line tells how fast a run is: none where its clock says nothing. */
+static int32_t told_batch(const struct tp_run_config *config)
+{
+	return tp_recording_on_stand_in(config) ? 0 : config->batch;
+}
+
 /* A short run of each schedule that is not stored: caches fill, clocks rise, pages are mapped. The virtual clock has no
  * need of it. */
 static enum tp_status warm_up(struct tp_training *training, struct tp_progress_line *line)
@@ -209,7 +215,7 @@ static enum tp_status warm_up(struct tp_training *training, struct tp_progress_l
 		struct tp_epoch_result result = {0};
 		atomic_store(&training->control.minis_done, 0);
 		TP_TRY(tp_trainer_new(&config, contestant->policy, training->dataset, &training->control, &trainer));
-		tp_progress_line_begin(line, title, config.batch, &training->control);
+		tp_progress_line_begin(line, title, told_batch(&config), &training->control);
 		enum tp_status status = tp_trainer_epoch(trainer, &result);
 		tp_progress_line_end(line, result.minis);
 		tp_trainer_free(trainer);
@@ -278,7 +284,7 @@ static enum tp_status train_one(struct tp_training *training, int32_t repeat, co
 	if (status == TP_OK) {
 		training->run_ids[training->run_count] = recording.run_id;
 		atomic_store(&training->control.run_id, recording.run_id);
-		tp_progress_line_begin(line, title, contestant->config.batch, &training->control);
+		tp_progress_line_begin(line, title, told_batch(&contestant->config), &training->control);
 		status = train_run(training, contestant, trainer, &recording);
 		tp_progress_line_end(line, atomic_load(&training->control.minis_done));
 		atomic_store(&training->control.run_id, 0); /* planning the next one may train, too */

@@ -315,7 +315,7 @@ static enum tp_status judge_all(struct tp_store *store, const struct tp_groups *
 
 enum tp_status tp_claims_read(struct tp_store *store, const struct tp_groups *groups, struct tp_claims *claims)
 {
-	*claims = (struct tp_claims){0};
+	*claims = (struct tp_claims){.stand_in_runs = tp_groups_stand_ins(groups)};
 	enum tp_status status = judge_all(store, groups, claims);
 	if (status != TP_OK)
 		tp_claims_release(claims);

@@ -69,7 +69,8 @@ struct tp_claims {
 	int32_t count;
 	struct tp_claim_reading *readings;
 	int32_t reading_count;
-	char **texts; /* the shipped tables, which the claims point into; owned */
+	int32_t stand_in_runs; /* left out, see groups.h */
+	char **texts;          /* the shipped tables, which the claims point into; owned */
 	int32_t text_count;
 };
 

@@ -73,7 +73,8 @@ enum tp_status tp_claims_write_json(const struct tp_claims *claims, struct tp_te
 	bool complete = true;
 	for (int32_t c = 0; c < claims->count; c++)
 		complete = json_array_append_new(list, claim_object(claims, &claims->claims[c])) == 0 && complete;
-	json_t *root = json_pack("{s:i, s:o}", "version", JSON_VERSION, "claims", list);
+	json_t *root = json_pack("{s:i, s:i, s:o}", "version", JSON_VERSION, "stand_in_runs",
+	                         (int)claims->stand_in_runs, "claims", list);
 	if (complete)
 		return tp_json_write(root, out);
 	json_decref(root);

@@ -22,6 +22,16 @@ static void add_tally(const struct tp_claims *claims, struct tp_text *out)
 	            (int)count_verdicts(claims, TP_MIXED), (int)count_verdicts(claims, TP_NOT_TESTED));
 }
 
+/* What was not judged, and why; nothing where there is none. */
+static void add_stand_ins(const struct tp_claims *claims, const char *before, const char *after, struct tp_text *out)
+{
+	if (claims->stand_in_runs == 0)
+		return;
+	tp_text_add(out, "%s", before);
+	tp_groups_say_stand_ins(claims->stand_in_runs, out);
+	tp_text_add(out, "%s", after);
+}
+
 static const char approximate[] =
         "What the paper shows was read off its plots by eye: ~ marks ranges, not measurements.";
 
@@ -160,6 +170,7 @@ void tp_claims_write_text(const struct tp_claims *claims, bool coloured, struct 
 	add_tally(claims, out);
 	tp_text_add(out, "\n# %s\n# reproduced: by a third party, independent of the paper and of this program\n",
 	            approximate);
+	add_stand_ins(claims, "# ", "\n", out);
 	if (count_verdicts(claims, TP_NOT_TESTED) > 0)
 		tp_text_add(out, "# commands add to tpbench.db; --db FILE adds to another\n");
 }
@@ -209,6 +220,7 @@ void tp_claims_write_markdown(const struct tp_claims *claims, struct tp_text *ou
 	tp_text_add(out, "\n");
 	add_tally(claims, out);
 	tp_text_add(out, ". %s\n\n", approximate);
+	add_stand_ins(claims, "", ".\n\n", out);
 	for (int32_t r = 0; r < claims->reading_count; r++) {
 		const struct tp_claim_reading *reading = &claims->readings[r];
 		tp_text_add(out, "* %s, %s: ", reading->claims, reading->reproduction ? "reproduced" : "the paper");
@@ -309,6 +321,7 @@ void tp_claims_write_html(const struct tp_claims *claims, struct tp_text *out)
 	tp_text_add(out, "<section id=\"claims\">\n<h2>Claims</h2>\n<p>");
 	add_tally(claims, out);
 	tp_text_add(out, ". %s</p>\n", approximate);
+	add_stand_ins(claims, "<p>", ".</p>\n", out);
 	for (int32_t c = 0; c < claims->count; c++)
 		add_html_claim(out, claims, &claims->claims[c]);
 	tp_text_add(out, "</section>\n");

@@ -9,6 +9,7 @@
 #include "reports/escape.h"
 #include "reports/report_data.h"
 #include "results/queries.h"
+#include "results/stand_in.h"
 
 /* --- which metrics ------------------------------------------------------------------------------------------------ */
 
@@ -236,6 +237,11 @@ static enum tp_status check_usable(const struct tp_diff *diff)
 		int32_t usable = 0;
 		for (int32_t i = 0; i < diff->groups[side].count; i++)
 			usable += diff->groups[side].groups[i].run_count;
+		if (usable == 0 && tp_groups_stand_ins(&diff->groups[side]) > 0)
+			return tp_fail(TP_ERR_INPUT,
+			               "diff: nothing to compare: database '%s' has no run but on a device "
+			               "that " TP_STAND_IN_SAYS,
+			               diff->path[side]);
 		if (usable == 0)
 			return tp_fail(TP_ERR_INPUT,
 			               "diff: nothing to compare: database '%s' has no run that is done, valid and has "

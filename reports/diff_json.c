@@ -78,10 +78,12 @@ enum tp_status tp_diff_write_json(const struct tp_diff *diff, struct tp_text *ou
 		(void)json_object_set_new(verdicts, tp_diff_verdict_text((enum tp_diff_verdict)verdict),
 		                          json_integer(diff->verdicts[verdict]));
 	enum tp_status status = tp_diff_environment(diff, add_difference, environment);
-	json_t *root = json_pack(
-	        "{s:i, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o}", "version", 1, "a", tp_json_text(diff->path[0]), "b",
-	        tp_json_text(diff->path[1]), "threshold_share", diff->threshold, "verdicts", verdicts, "groups", groups,
-	        "only_in_a", unmatched(diff, 0), "only_in_b", unmatched(diff, 1), "environment_differs", environment);
+	json_t *root =
+	        json_pack("{s:i, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:{s:i, s:i}}", "version", 1, "a",
+	                  tp_json_text(diff->path[0]), "b", tp_json_text(diff->path[1]), "threshold_share",
+	                  diff->threshold, "verdicts", verdicts, "groups", groups, "only_in_a", unmatched(diff, 0),
+	                  "only_in_b", unmatched(diff, 1), "environment_differs", environment, "stand_in_runs", "a",
+	                  (int)tp_groups_stand_ins(&diff->groups[0]), "b", (int)tp_groups_stand_ins(&diff->groups[1]));
 	if (status == TP_OK)
 		return tp_json_write(root, out);
 	json_decref(root);

@@ -144,12 +144,17 @@ static int32_t count_too_few(const struct tp_diff *diff)
 
 static void add_left_out(struct tp_text *out, const struct tp_diff *diff, int side)
 {
-	int32_t left_out = 0;
+	int32_t stand_ins = tp_groups_stand_ins(&diff->groups[side]), left_out = -stand_ins;
 	for (int32_t i = 0; i < diff->groups[side].count; i++)
 		left_out += diff->groups[side].groups[i].left_out;
 	if (left_out > 0)
 		tp_text_add(out, "# %d run%s of %c left out: not done, not valid, or without an epoch\n", left_out,
 		            left_out == 1 ? "" : "s", 'A' + side);
+	if (stand_ins > 0) {
+		tp_text_add(out, "# of %c ", 'A' + side);
+		tp_groups_say_stand_ins(stand_ins, out);
+		tp_text_add(out, "\n");
+	}
 }
 
 enum tp_status tp_diff_write(const struct tp_diff *diff, bool coloured, struct tp_text *out)

@@ -8,6 +8,7 @@
 
 #include "engine/base/memory.h"
 #include "results/queries.h"
+#include "results/stand_in.h"
 
 /* --- settings: lines of "name=value", sorted by name -------------------------------------------------------------- */
 
@@ -238,10 +239,14 @@ static enum tp_status take_run(sqlite3_stmt *row, struct tp_groups *groups)
 	tp_text_release(&settings);
 	TP_TRY(status);
 	int32_t epochs = sqlite3_column_int(row, EPOCHS);
-	if (!sqlite3_column_int(row, USABLE) || epochs == 0) {
+	bool stand_in = tp_is_stand_in(text_of(row, DEVICE));
+	if (!sqlite3_column_int(row, USABLE) || epochs == 0 || stand_in) {
 		group->left_out++;
+		group->stand_ins += stand_in;
 		return TP_OK;
 	}
+	if (group->run_count == 0) /* what began the group may be a stand-in for it */
+		(void)snprintf(group->device, sizeof group->device, "%s", text_of(row, DEVICE));
 	const struct tp_group_run run = {
 	        .run_id = sqlite3_column_int64(row, RUN_ID),
 	        .seed = strtoull(text_of(row, SEED), NULL, 10),
@@ -298,6 +303,20 @@ enum tp_status tp_groups_read(struct tp_store *store, const char *comparison, st
 	if (status != TP_OK)
 		tp_groups_release(groups);
 	return status;
+}
+
+int32_t tp_groups_stand_ins(const struct tp_groups *groups)
+{
+	int32_t count = 0;
+	for (int32_t i = 0; i < groups->count; i++)
+		count += groups->groups[i].stand_ins;
+	return count;
+}
+
+void tp_groups_say_stand_ins(int32_t count, struct tp_text *out)
+{
+	tp_text_add(out, "%d run%s left out: %s device " TP_STAND_IN_SAYS, (int)count, count == 1 ? "" : "s",
+	            count == 1 ? "its" : "their");
 }
 
 void tp_groups_release(struct tp_groups *groups)

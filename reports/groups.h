@@ -22,10 +22,11 @@ struct tp_group {
 	int32_t batch_samples;
 	char *link, *cluster, *costs; /* as given, "" for none */
 	char *settings;               /* "name=value" lines of every option that decides a result, but those */
-	struct tp_group_run *runs;    /* by run_id; done, with at least one epoch, no check failed */
+	struct tp_group_run *runs;    /* by run_id; done, with at least one epoch, no check failed, on no stand-in */
 	int32_t run_count;
-	int32_t left_out; /* runs of this experiment that are not: failed, interrupted, running, invalid, without an
-	                     epoch */
+	int32_t left_out;  /* runs of this experiment that are not: failed, interrupted, running, invalid, without an
+	                      epoch, on a stand-in */
+	int32_t stand_ins; /* of those, on a stand-in for a device: their times say nothing, see results/stand_in.h */
 };
 
 struct tp_groups {
@@ -37,6 +38,10 @@ struct tp_groups {
  * none. Release with tp_groups_release(), safe after a failure. */
 enum tp_status tp_groups_read(struct tp_store *store, const char *comparison, struct tp_groups *groups);
 void tp_groups_release(struct tp_groups *groups);
+
+/* Runs on stand-ins, of all groups; and the sentence that says that so many are left out, without a full stop. */
+int32_t tp_groups_stand_ins(const struct tp_groups *groups);
+void tp_groups_say_stand_ins(int32_t count, struct tp_text *out);
 
 /* The value of a setting, into `value`; false when the group has none of that name. */
 bool tp_group_setting(const struct tp_group *group, const char *name, char *value, size_t size);

@@ -27,6 +27,12 @@ static enum tp_status write_claims(const struct page *page, struct tp_text *out)
 
 static enum tp_status write_figures(const struct page *page, struct tp_text *out)
 {
+	int32_t stand_ins = tp_groups_stand_ins(page->groups);
+	if (stand_ins > 0) {
+		tp_text_add(out, "<p class=\"warn\">");
+		tp_groups_say_stand_ins(stand_ins, out);
+		tp_text_add(out, ".</p>\n");
+	}
 	tp_figures_write_html(page->request->figures, page->request->folder, out);
 	return TP_OK;
 }

@@ -8,6 +8,7 @@
 #include "reports/page.h"
 #include "reports/report_data.h"
 #include "results/queries.h"
+#include "results/stand_in.h"
 
 /* Newest first, so many that the page stays small. */
 #define RUNS_MOST 1000
@@ -66,10 +67,12 @@ static enum tp_status write_table(struct tp_store *store, const char *sql, const
 static enum tp_status write_left_out(struct tp_store *store, const struct tp_page_request *request, struct tp_text *out)
 {
 	static const char sql[] =
-	        "SELECT run_id, schedule, state, CASE WHEN reason <> '' THEN reason WHEN valid = 0 THEN (SELECT "
+	        "SELECT run_id, schedule, state, CASE WHEN run_id NOT IN (SELECT run_id FROM timed_run) THEN device || "
+	        "' " TP_STAND_IN_SAYS "' WHEN reason <> '' THEN reason WHEN valid = 0 THEN (SELECT "
 	        "group_concat(check_name || ': ' || detail, '; ') FROM run_check AS c WHERE c.run_id = run.run_id AND "
 	        "passed = 0) WHEN state = 'done' THEN 'no epoch' ELSE '' END FROM run JOIN run_state USING (run_id) "
-	        "WHERE (?1 IS NULL OR comparison = ?1) AND (state <> 'done' OR valid = 0 OR NOT EXISTS (SELECT 1 FROM "
+	        "WHERE (?1 IS NULL OR comparison = ?1) AND (state <> 'done' OR valid = 0 OR run_id NOT IN (SELECT "
+	        "run_id FROM timed_run) OR NOT EXISTS (SELECT 1 FROM "
 	        "epoch AS e WHERE e.run_id = run.run_id)) ORDER BY run_id DESC LIMIT 1000";
 	static const char *const headings[] = {"run", "schedule", "state", "why", NULL};
 	int64_t rows;
@@ -78,7 +81,7 @@ static enum tp_status write_left_out(struct tp_store *store, const struct tp_pag
 	if (status == TP_OK && rows > 0)
 		tp_text_add(out,
 		            "<h3>Not used</h3>\n<p class=\"warn\">No number of this page comes from these runs: they "
-		            "did not end well, or a check of their records failed.</p>\n%s",
+		            "did not end well, a check of their records failed, or their clock says nothing.</p>\n%s",
 		            tp_text_get(&table));
 	out->failed |= table.failed;
 	tp_text_release(&table);

@@ -7,6 +7,7 @@
 
 #include "engine/base/memory.h"
 #include "results/queries.h"
+#include "results/stand_in.h"
 
 /* --- one epoch
  * -------------------------------------------------------------------------------------------------------- */
@@ -162,6 +163,7 @@ static enum tp_status take_run(struct tp_store *store, struct tp_report *report,
 	tp_report_copy_column(row, 6, report->dataset, sizeof report->dataset);
 	tp_report_copy_column(row, 7, report->device, sizeof report->device);
 	tp_report_copy_column(row, 8, report->order, sizeof report->order);
+	report->stand_in |= tp_is_stand_in(report->device);
 	report->batch_samples = sqlite3_column_int(row, 9);
 	report->dropped_samples = sqlite3_column_int64(row, 10);
 	return read_epochs(store, report, schedule, run);

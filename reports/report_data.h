@@ -89,6 +89,7 @@ struct tp_report {
 	uint64_t window_allocations;
 	int32_t unfinished_runs;
 	bool modelled;                         /* some run went by the virtual clock */
+	bool stand_in;                         /* some run was on one, see results/stand_in.h: times are not written */
 	char costs[64], link[64], cluster[64]; /* of the first run, "" for none */
 	struct tp_text parameters;             /* "name=value" lines of the first run */
 	struct tp_text environment;

@@ -8,6 +8,7 @@
 #include "reports/report_data.h"
 #include "reports/show.h"
 #include "results/queries.h"
+#include "results/stand_in.h"
 
 enum {
 	NAME,
@@ -163,7 +164,7 @@ static void add_ending(sqlite3_stmt *row, const struct page *page)
 	              : running ? TP_COLOUR_WARNING
 	                        : TP_COLOUR_BAD,
 	              0, tp_store_state_text(page->state));
-	if (sqlite3_column_type(row, ENDED) != SQLITE_NULL)
+	if (sqlite3_column_type(row, ENDED) != SQLITE_NULL && !tp_is_stand_in(text_of(row, DEVICE)))
 		tp_text_add(out, " after %" PRId64 " s",
 		            (int64_t)(sqlite3_column_int64(row, ENDED) - sqlite3_column_int64(row, STARTED)));
 	if (text_of(row, REASON)[0]) {

@@ -267,7 +267,7 @@ static enum tp_status read_all(struct tp_store *store, const struct tp_groups *g
 enum tp_status tp_summary_read(struct tp_store *store, const struct tp_groups *groups, const char *baseline,
                                struct tp_summary *summary)
 {
-	*summary = (struct tp_summary){0};
+	*summary = (struct tp_summary){.stand_in_runs = tp_groups_stand_ins(groups)};
 	enum tp_status status = read_all(store, groups, baseline, summary);
 	if (status != TP_OK)
 		tp_summary_release(summary);

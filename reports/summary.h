@@ -51,6 +51,7 @@ struct tp_summary {
 	struct tp_summary_row *rows; /* one for each group with a usable run */
 	int32_t row_count;
 	int32_t left_out_groups; /* without one */
+	int32_t stand_in_runs;   /* left out for that, see groups.h */
 	bool needs_numbers;      /* some rows have the same schedule, W and N */
 };
 

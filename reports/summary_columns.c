@@ -252,4 +252,8 @@ void tp_summary_notes(const struct tp_summary *summary, struct tp_text *out)
 		tp_text_add(out, "%" PRId32 " configuration%s without a usable run %s left out.\n",
 		            summary->left_out_groups, summary->left_out_groups == 1 ? "" : "s",
 		            summary->left_out_groups == 1 ? "is" : "are");
+	if (summary->stand_in_runs > 0) {
+		tp_groups_say_stand_ins(summary->stand_in_runs, out);
+		tp_text_add(out, ".\n");
+	}
 }

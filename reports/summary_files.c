@@ -102,8 +102,9 @@ enum tp_status tp_summary_write_json(const struct tp_summary *summary, struct tp
 		(void)json_array_append_new(rows, object);
 	}
 	json_t *root =
-	        json_pack("{s:i, s:o, s:i, s:o}", "version", JSON_VERSION, "baseline", json_of_text(summary->baseline),
-	                  "configurations_without_a_run", (int)summary->left_out_groups, "rows", rows);
+	        json_pack("{s:i, s:o, s:i, s:i, s:o}", "version", JSON_VERSION, "baseline",
+	                  json_of_text(summary->baseline), "configurations_without_a_run",
+	                  (int)summary->left_out_groups, "stand_in_runs", (int)summary->stand_in_runs, "rows", rows);
 	char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
 	json_decref(root);
 	if (!text)

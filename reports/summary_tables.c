@@ -140,6 +140,16 @@ static void write_terminal_table(const struct terminal_table *table, struct tp_t
 
 static void say_nothing_is_there(const struct tp_summary *summary, escape_fn escape, struct tp_text *out)
 {
+	if (summary->stand_in_runs > 0) {
+		struct tp_text why = {0};
+		tp_text_add(&why, "No run can be used. ");
+		tp_groups_say_stand_ins(summary->stand_in_runs, &why);
+		tp_text_add(&why, ".");
+		escape(out, tp_text_get(&why));
+		out->failed |= why.failed;
+		tp_text_release(&why);
+		return;
+	}
 	escape(out, summary->left_out_groups > 0
 	                    ? "No run can be used: none is done, with an epoch and no check failed."
 	                    : "The database has no run.");

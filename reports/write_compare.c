@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "reports/report_data.h"
+#include "results/stand_in.h"
 
 #define MS(ns) ((ns)*1e-6)
 #define KIB(bytes) ((bytes) / 1024.0)
@@ -31,6 +32,12 @@ static void write_time(const struct tp_report *report, struct tp_text *out)
 		else
 			tp_text_add(out, " %10s %10s\n", "-", "-");
 	}
+}
+
+/* What takes the place of all that was measured by a clock that says nothing. */
+static void write_no_time(const struct tp_report *report, struct tp_text *out)
+{
+	tp_text_add(out, "times: none, %s " TP_STAND_IN_SAYS "\n", report->device);
 }
 
 /* Only where links are emulated or a bound was set: else there is nothing to say. */
@@ -147,7 +154,9 @@ static void write_targets(const struct tp_report *report, struct tp_text *out)
 				            "epochs", "seconds", names[which], target->wanted);
 			some = true;
 			tp_text_add(out, "%-15s %4d of %d", s->name, target->reached, target->runs);
-			if (target->reached > 0)
+			if (target->reached > 0 && report->stand_in)
+				tp_text_add(out, " %8.1f %9s\n", target->epochs, "-");
+			else if (target->reached > 0)
 				tp_text_add(out, " %8.1f %9.2f\n", target->epochs, target->seconds);
 			else
 				tp_text_add(out, " %8s %9s\n", "-", "-");
@@ -172,11 +181,11 @@ static void write_profile_cost(const struct tp_report *report, struct tp_text *o
 	}
 }
 
-static void write_footer(const struct tp_report *report, struct tp_text *out)
+/* Where the times come from. */
+static void write_clock(const struct tp_report *report, struct tp_text *out)
 {
-	int32_t runs_each = report->schedule_count ? report->schedules[0].run_count : 0;
-	tp_text_add(out, "\n# %s on %s, %d samples a mini-batch, %s order, device %s\n", report->model, report->dataset,
-	            report->batch_samples, report->order, report->device);
+	if (report->stand_in)
+		return;
 	if (report->modelled)
 		tp_text_add(
 		        out,
@@ -185,12 +194,22 @@ static void write_footer(const struct tp_report *report, struct tp_text *out)
 	else
 		tp_text_add(out, "# times are measured; predicted = the virtual clock's epoch with the run's own "
 		                 "median costs;\n# differs by = (measured - predicted) / predicted\n");
+}
+
+static void write_footer(const struct tp_report *report, struct tp_text *out)
+{
+	int32_t runs_each = report->schedule_count ? report->schedules[0].run_count : 0;
+	tp_text_add(out, "\n# %s on %s, %d samples a mini-batch, %s order, device %s\n", report->model, report->dataset,
+	            report->batch_samples, report->order, report->device);
+	write_clock(report, out);
 	if (report->link[0] || report->cluster[0])
 		tp_text_add(out, "# links are emulated:%s%s%s%s\n", report->cluster[0] ? " cluster " : "",
 		            report->cluster, report->link[0] ? " link " : "", report->link);
 	else
 		tp_text_add(out, "# messages change hands in memory\n");
-	tp_text_add(out, "# bubble idle/total = idle time / (W * window); idle/ideal = idle time / compute time\n");
+	if (!report->stand_in)
+		tp_text_add(out,
+		            "# bubble idle/total = idle time / (W * window); idle/ideal = idle time / compute time\n");
 	tp_text_add(
 	        out,
 	        "# v = mini-batch - mini-batches committed when its backward starts at the last stage\n"
@@ -220,18 +239,31 @@ static void write_footer(const struct tp_report *report, struct tp_text *out)
 		tp_text_add(out, "# WARNING: %d of the runs did not end well\n", report->unfinished_runs);
 }
 
+/* Every table; `learning`: with that one. */
+static void write_figures(const struct tp_report *report, bool learning, struct tp_text *out)
+{
+	if (report->stand_in) {
+		write_no_time(report, out);
+	} else {
+		write_time(report, out);
+		write_waiting(report, out);
+	}
+	write_versions(report, out);
+	if (!report->stand_in)
+		write_steady(report, out);
+	if (learning)
+		write_learning(report, out);
+	write_targets(report, out);
+	if (!report->stand_in)
+		write_profile_cost(report, out);
+	write_footer(report, out);
+}
+
 void tp_report_write_compare(const struct tp_report *report, struct tp_text *out)
 {
 	if (report->schedule_count == 0)
 		return;
-	write_time(report, out);
-	write_waiting(report, out);
-	write_versions(report, out);
-	write_steady(report, out);
-	write_learning(report, out);
-	write_targets(report, out);
-	write_profile_cost(report, out);
-	write_footer(report, out);
+	write_figures(report, true, out);
 }
 
 /* --- one schedule in detail --------------------------------------------------------------------------------------- */
@@ -291,14 +323,18 @@ static void write_memory(const struct tp_report_epoch *epoch, struct tp_text *ou
 	tp_text_add(out, "\n");
 }
 
-static void write_epochs(const struct tp_report_run *run, struct tp_text *out)
+static void write_epochs(const struct tp_report *report, const struct tp_report_run *run, struct tp_text *out)
 {
 	tp_text_add(out, "\n%-6s %11s %10s %11s %10s %10s %10s\n", "epoch", "window ms", "samples/s", "train loss",
 	            "test loss", "top-1 %", "top-5 %");
 	for (int32_t e = 0; e < run->epoch_count; e++) {
 		const struct tp_report_epoch *epoch = &run->epochs[e];
-		tp_text_add(out, "%-6d %11.1f %10.1f %11.4f", epoch->row.epoch, MS((double)epoch->window_ns),
-		            epoch->samples_per_s, epoch->row.train_loss);
+		if (report->stand_in)
+			tp_text_add(out, "%-6d %11s %10s", epoch->row.epoch, "-", "-");
+		else
+			tp_text_add(out, "%-6d %11.1f %10.1f", epoch->row.epoch, MS((double)epoch->window_ns),
+			            epoch->samples_per_s);
+		tp_text_add(out, " %11.4f", epoch->row.train_loss);
 		if (epoch->row.evaluated)
 			tp_text_add(out, " %10.4f %10.2f %10.2f\n", epoch->row.test_loss, 100 * epoch->row.test_top1,
 			            100 * epoch->row.test_top5);
@@ -312,8 +348,8 @@ void tp_report_write_run(const struct tp_report *report, struct tp_text *out)
 	for (int32_t i = 0; i < report->schedule_count; i++) {
 		const struct tp_report_schedule *s = &report->schedules[i];
 		for (int32_t r = 0; r < s->run_count; r++)
-			write_epochs(&s->runs[r], out);
-		if (s->last && s->last->has_records)
+			write_epochs(report, &s->runs[r], out);
+		if (s->last && s->last->has_records && !report->stand_in)
 			write_stages(s, s->last, out);
 		if (s->last && s->last->has_records)
 			write_communication(s, s->last, out);
@@ -321,13 +357,6 @@ void tp_report_write_run(const struct tp_report *report, struct tp_text *out)
 			write_memory(s->last, out);
 		tp_text_add(out, "\n");
 	}
-	if (report->schedule_count) {
-		write_time(report, out);
-		write_waiting(report, out);
-		write_versions(report, out);
-		write_steady(report, out);
-		write_targets(report, out);
-		write_profile_cost(report, out);
-		write_footer(report, out);
-	}
+	if (report->schedule_count)
+		write_figures(report, false, out);
 }

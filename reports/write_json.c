@@ -203,6 +203,40 @@ static json_t *extended_summary(const struct tp_report_schedule *s)
 	return object;
 }
 
+static bool ends_with(const char *name, const char *end)
+{
+	size_t length = strlen(name), tail = strlen(end);
+	return length >= tail && strcmp(name + length - tail, end) == 0;
+}
+
+/* Is it a time, a rate, or a ratio of times? Units are in the names. */
+static bool is_of_time(const char *name)
+{
+	static const char *const others[] = {"alpha_ratio", "difference_ratio", "profile_cost", "seconds_median"};
+	bool is =
+	        ends_with(name, "_ns") || ends_with(name, "_per_s") || strstr(name, "_per_s_") || strstr(name, "idle_");
+	for (size_t i = 0; i < sizeof others / sizeof *others && !is; i++)
+		is = strcmp(name, others[i]) == 0;
+	return is;
+}
+
+/* A clock that says nothing leaves null, at any depth. */
+static void forget_times(json_t *value)
+{
+	const char *name;
+	json_t *member;
+	void *next;
+	size_t i;
+	json_object_foreach_safe(value, next, name, member)
+	{
+		if (is_of_time(name))
+			(void)json_object_set_new(value, name, json_null());
+		else
+			forget_times(member);
+	}
+	json_array_foreach(value, i, member) forget_times(member);
+}
+
 json_t *tp_report_object(const struct tp_report *report)
 {
 	json_t *runs = json_array(), *schedules = json_array();
@@ -210,12 +244,16 @@ json_t *tp_report_object(const struct tp_report *report)
 		add_runs(&report->schedules[i], runs);
 		(void)json_array_append_new(schedules, extended_summary(&report->schedules[i]));
 	}
-	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:o, s:o, s:o, s:o}", "version", JSON_VERSION,
+	if (report->stand_in) {
+		forget_times(schedules);
+		forget_times(runs);
+	}
+	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:b, s:s, s:i, s:I, s:o, s:o, s:o, s:o}", "version", JSON_VERSION,
 	                 "database", report->database, "model", report->model, "dataset", report->dataset, "device",
-	                 report->device, "order", report->order, "batch_samples", (int)report->batch_samples,
-	                 "dropped_samples_per_epoch", (json_int_t)report->dropped_samples, "parameters",
-	                 pairs(&report->parameters), "environment", pairs(&report->environment), "schedules", schedules,
-	                 "runs", runs);
+	                 report->device, "stand_in", (int)report->stand_in, "order", report->order, "batch_samples",
+	                 (int)report->batch_samples, "dropped_samples_per_epoch", (json_int_t)report->dropped_samples,
+	                 "parameters", pairs(&report->parameters), "environment", pairs(&report->environment),
+	                 "schedules", schedules, "runs", runs);
 }
 
 enum tp_status tp_report_write_json(const struct tp_report *report, struct tp_text *out)
