@@ -80,6 +80,33 @@ static void time_holds_with_its_interval(void **state)
 	assert_non_null(strstr(finding->conditions, "time measured, no link"));
 }
 
+/* Runs on a stand-in for a GPU are no samples, and it is said how many they are, in every format. */
+static void a_stand_in_judges_nothing(void **state)
+{
+	(void)state;
+	static const char said[] = "2 runs left out: their device stands in for a GPU and its clock says nothing";
+	struct tp_text text[3] = {{0}, {0}, {0}}, json = {0};
+	add_times("timeprest", 10, 11, 12);
+	add_times("pipedream", 20, 21, 22);
+	expect_verdict("C01", TP_HOLDS);
+	assert_int_equal(fixture_judge()->stand_in_runs, 0);
+	sql_execute(fixture_path(), "UPDATE run SET device = 'fakecuda (no GPU)' WHERE run_id > 4");
+	expect_verdict("C01", TP_NOT_TESTED);
+	const struct tp_claims *claims = fixture_judge();
+	tp_claims_write_text(claims, false, &text[0]);
+	tp_claims_write_markdown(claims, &text[1]);
+	tp_claims_write_html(claims, &text[2]);
+	for (int i = 0; i < 3; i++) {
+		assert_non_null(strstr(tp_text_get(&text[i]), said));
+		tp_text_release(&text[i]);
+	}
+	assert_ok(tp_claims_write_json(claims, &json));
+	assert_non_null(strstr(tp_text_get(&json), "\"stand_in_runs\": 2"));
+	tp_text_release(&json);
+	sql_execute(fixture_path(), "UPDATE run SET device = 'fakecuda (no GPU)'");
+	assert_int_equal(fixture_claim("C01")->finding_count, 0);
+}
+
 static void time_fails(void **state)
 {
 	(void)state;
@@ -494,6 +521,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        TEST(nothing_is_tested_by_nothing),
 	        TEST(time_holds_with_its_interval),
+	        TEST(a_stand_in_judges_nothing),
 	        TEST(time_fails),
 	        TEST(time_between_is_no_verdict),
 	        TEST(one_measured_run_is_no_verdict),

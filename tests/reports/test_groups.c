@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "reports/groups.h"
+#include "results/queries.h"
 #include "test_store_support.h"
 
 static struct tp_store *store;
@@ -108,6 +110,35 @@ static void samples_come_together(void **state)
 	tp_groups_release(&groups);
 }
 
+/* The settings of a run on a stand-in are those of a run on what it stands in for, so both are of one group. */
+static void a_stand_in_is_no_sample(void **state)
+{
+	(void)state;
+	struct tp_groups groups;
+	struct tp_text said = {0};
+	sqlite3 *db = tp_store_connection(store);
+	assert_int_equal(
+	        sqlite3_exec(db, "UPDATE run SET device = 'fakecuda (no GPU)' WHERE run_id = 1", NULL, NULL, NULL),
+	        SQLITE_OK);
+	assert_ok(tp_groups_read(store, NULL, &groups));
+	const struct tp_group *gpipe = &groups.groups[0];
+	assert_int_equal(gpipe->run_count, 1);
+	assert_int_equal(gpipe->runs[0].run_id, 3);
+	assert_int_equal(gpipe->left_out, 3);
+	assert_int_equal(gpipe->stand_ins, 1);
+	assert_string_equal(gpipe->device, sample_run.device);
+	assert_int_equal(tp_groups_stand_ins(&groups), 1);
+	tp_groups_release(&groups);
+	tp_groups_say_stand_ins(1, &said);
+	assert_string_equal(tp_text_get(&said),
+	                    "1 run left out: its device stands in for a GPU and its clock says nothing");
+	tp_text_release(&said);
+	assert_int_equal(
+	        sqlite3_exec(db, "UPDATE run SET device = (SELECT device FROM run WHERE run_id = 3) WHERE run_id = 1",
+	                     NULL, NULL, NULL),
+	        SQLITE_OK);
+}
+
 static void differences_are_named(void **state)
 {
 	(void)state;
@@ -141,6 +172,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(samples_come_together),
+	        cmocka_unit_test(a_stand_in_is_no_sample),
 	        cmocka_unit_test(differences_are_named),
 	        cmocka_unit_test(data_are_told_by_their_samples),
 	};
