@@ -5,6 +5,7 @@
 #include "engine/base/memory.h"
 #include "engine/run/costs.h"
 #include "results/queries.h"
+#include "results/stand_in.h"
 
 /* The first column of the first row of a query about the run. */
 static int64_t ask(struct tp_store *store, const char *sql, int64_t run_id)
@@ -67,7 +68,11 @@ static enum tp_status read_costs(struct tp_store *store, int64_t run_id, struct 
 {
 	struct tp_store_cost *costs;
 	int64_t count;
-	TP_TRY(tp_store_read_costs(store, run_id, &costs, &count));
+	TP_TRY(tp_store_read_costs(store, run_id, &costs, &count)); /* there is such a run */
+	if (ask(store, "SELECT count(*) FROM timed_run WHERE run_id = ?", run_id) == 0) {
+		tp_free(costs);
+		return tp_fail(TP_ERR_INPUT, "--costs run:%lld: its device " TP_STAND_IN_SAYS, (long long)run_id);
+	}
 	int64_t stages = ask(store, "SELECT stage_count FROM run WHERE run_id = ?", run_id);
 	enum tp_status status = TP_OK;
 	if (stages != shape.stages)

@@ -14,13 +14,14 @@
 #include "results/store.h"
 #include "tests/cli/harness.h"
 
-#define SMALL                                                                                                     \
-	" --device reference --model mlp --hidden 8 --micro-batches 2 --batch 4 --synthetic-train 48 "            \
+#define SMALL                                                                                          \
+	" --device reference --model mlp --hidden 8 --micro-batches 2 --batch 4 --synthetic-train 48 " \
 	"--synthetic-test 20 --epochs 2"
 #define SWEEP "sweep gpipe --stages 2..3" SMALL
 #define REASON "device stands in for a GPU and its clock says nothing"
 
-/* An epoch of 48 samples takes 38.961039 ms: 1231.99997 samples/s and 92399.998 epochs/h. No other number is like it. */
+/* An epoch of 48 samples takes 38.961039 ms: 1231.99997 samples/s and 92399.998 epochs/h. No other number is like it.
+ */
 #define WINDOW_NS "38961039"
 static const char *const times[] = {WINDOW_NS, "38.96", "39.0 done", "1232.0", "1231.99", "92399.99"};
 
@@ -140,7 +141,8 @@ static void the_page_says_what_it_leaves_out(void **state)
 	page = read_file("page/index.html");
 	expect_time("index.html", page, false);
 	cli_expect_part(page, "<p class=\"warn\">6 runs left out: their " REASON);
-	cli_expect_part(page, "<td class=\"text\">fakecuda (no GPU) stands in for a GPU and its clock says nothing</td>");
+	cli_expect_part(page,
+	                "<td class=\"text\">fakecuda (no GPU) stands in for a GPU and its clock says nothing</td>");
 	free(page);
 }
 
@@ -245,6 +247,17 @@ static void databases_are_not_compared_by_it(void **state)
 	cli_expect_refusal("diff tpbench.db tpbench.db", "tpbench.db", "clock says nothing");
 }
 
+/* Nor does another run go by its times. */
+static void it_has_no_costs(void **state)
+{
+	(void)state;
+	static const char simulate[] = "simulate timeprest --stages 3 --micro-batches 2 --batch 4 --costs run:1";
+	run_on("cpu");
+	free(output_of(simulate));
+	run_on("fakecuda (no GPU)");
+	cli_expect_refusal(simulate, "--costs run:1", "clock says nothing");
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +266,7 @@ int main(int argc, char **argv)
 	        cmocka_unit_test(a_comparison_keeps_what_is_no_time),
 	        cmocka_unit_test(json_has_null_for_times),
 	        cmocka_unit_test(databases_are_not_compared_by_it),
+	        cmocka_unit_test(it_has_no_costs),
 	};
 	if (argc != 2)
 		return 2;
