@@ -22,7 +22,7 @@ struct tp_device_options {
 	const char *cache_dir; /* where choices made by timing are kept; NULL: not kept */
 	int64_t *choice_budget_ns; /* time left for choosing by timing, shared by all stages; beyond it a shape rule
 	                              decides */
-	int64_t timeout_ns; /* a device that does not finish within it has failed; 0: a minute */
+	int64_t timeout_ns;        /* a device that does not finish within it has failed; 0: a minute */
 	struct tp_kernel_names *kernel_names; /* where kernels are named, to be recorded; NULL: they are not */
 };
 

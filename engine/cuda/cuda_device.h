@@ -25,7 +25,7 @@ struct tp_cuda_device {
 	enum tpb_type type; /* of values */
 	bool deterministic;
 	int64_t workspace_limit_bytes;
-	int64_t patience_ns; /* of waits that have no deadline of their own */
+	int64_t patience_ns;   /* of waits that have no deadline of their own */
 	cudaLibrary_t library; /* our kernels */
 	cudaKernel_t kernels[TPB_KERNELS];
 	enum tp_status failure; /* the first of what was issued; its detail: */

@@ -244,7 +244,8 @@ static void harvest_message(struct tp_worker *worker, const struct over *over)
 	struct tp_message message = noted->message;
 	message.ready_ns = message.sent_ns = message.arrived_ns = run_time(worker, message.marks->ready);
 	if (message.marks->arrived) {
-		/* A transport may have begun to wait before there was anything to carry, and GPUs' clocks differ a little. */
+		/* A transport may have begun to wait before there was anything to carry, and GPUs' clocks differ a
+		 * little. */
 		message.sent_ns = later(run_time(worker, message.marks->began), message.ready_ns);
 		message.arrived_ns = later(run_time(worker, message.marks->arrived), message.sent_ns);
 	}

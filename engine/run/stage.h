@@ -97,7 +97,8 @@ enum tp_status tp_stage_init(struct tp_stage *stage, const struct tp_stage_spec 
                              const struct tp_device_options *options);
 void tp_stage_release(struct tp_stage *stage);
 
-/* On a device that works on its own: wait until all that was issued is done, for spec.timeout_ns at most. Nothing elsewhere. */
+/* On a device that works on its own: wait until all that was issued is done, for spec.timeout_ns at most. Nothing
+ * elsewhere. */
 enum tp_status tp_stage_finish(struct tp_stage *stage);
 
 /* A version's buffer is free: tell a device that wants to know. */
