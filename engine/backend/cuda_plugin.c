@@ -33,6 +33,7 @@ __attribute__((used)) static void (*const for_plugins[])(void) = {
         FOR_PLUGINS(tp_text_get),
         FOR_PLUGINS(tp_text_release),
         FOR_PLUGINS(tp_kernel_names_add),
+        FOR_PLUGINS(tp_prefault),
         FOR_PLUGINS(tp_kernel_train_sizes),
         FOR_PLUGINS(tp_kernel_infer_sizes),
         FOR_PLUGINS(tp_kernel_forward_sizes),

@@ -128,6 +128,8 @@
 #define TP_CUPTI_LIST(X)                          \
 	X(cuptiActivityDisable)                   \
 	X(cuptiActivityEnable)                    \
+	X(cuptiActivityEnableDriverApi)           \
+	X(cuptiActivityEnableRuntimeApi)          \
 	X(cuptiActivityFlushAll)                  \
 	X(cuptiActivityGetNextRecord)             \
 	X(cuptiActivityGetNumDroppedRecords)      \
