@@ -3,6 +3,8 @@
 #include "engine/base/memory.h"
 #include "engine/cuda/cuda_devices.h"
 #include "engine/cuda/cuda_gpu.h"
+#include "engine/cuda/cuda_info.h"
+#include "engine/cuda/cupti_tracer.h"
 
 static enum tp_status mark_new(struct tp_device *base, struct tp_mark **mark)
 {
@@ -106,6 +108,7 @@ static enum tp_status collect_loss(struct tp_device *base, struct tp_loss_result
 static void operation(struct tp_device *base, int64_t number)
 {
 	tp_cuda_of(base)->operation = number;
+	tp_cuda_trace_operation(base->stage, number);
 }
 
 static void retire(struct tp_device *base, const void *at, size_t bytes)
@@ -128,5 +131,7 @@ const struct tp_async_ops tp_cuda_async = {
         .collect_loss = collect_loss,
         .operation = operation,
         .retire = retire,
+        .gpus = tp_cuda_gpus,
         .links = links,
+        .tracer = &tp_cuda_tracer,
 };
