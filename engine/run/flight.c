@@ -361,6 +361,13 @@ enum tp_status tp_flight_begin(struct tp_worker *worker, const struct tp_action 
 	return flight->failure;
 }
 
+void tp_flight_tell(struct tp_worker *worker)
+{
+	struct tp_flight *flight = &worker->flight;
+	if (flight->ops)
+		flight->ops->operation(flight->device, tp_recorder_operation(&flight->noted));
+}
+
 enum tp_status tp_flight_settle(struct tp_worker *worker)
 {
 	struct tp_flight *flight = &worker->flight;
@@ -373,6 +380,8 @@ enum tp_status tp_flight_settle(struct tp_worker *worker)
 enum tp_status tp_flight_land(struct tp_worker *worker)
 {
 	struct tp_flight *flight = &worker->flight;
+	if (flight->ops)
+		flight->ops->operation(flight->device, -1);
 	while (flight->ops && flight->failure == TP_OK && peek(flight, TP_RECORD_OP)) {
 		int64_t before = flight->harvested;
 		TP_TRY(tp_worker_wait(worker, has_harvested, &before));

@@ -71,6 +71,9 @@ int64_t tp_flight_stamp(struct tp_flight *flight);
  * message and for what its slot was used for before. */
 enum tp_status tp_flight_begin(struct tp_worker *worker, const struct tp_action *action);
 
+/* What is issued from here on belongs to the operation that is recorded next. */
+void tp_flight_tell(struct tp_worker *worker);
+
 /* Where nothing may run ahead: wait until all that was issued is over. */
 enum tp_status tp_flight_settle(struct tp_worker *worker);
 /* Wait until all is over and harvested, at the end of an epoch. */

@@ -196,6 +196,7 @@ static enum tp_status update(struct tp_worker *worker, const struct tp_action *a
 	times.begun = (struct tp_begun){live, step.base, step.base};
 	tp_worker_push_range(worker, TP_NVTX_U, &as_update, step.base);
 	tp_worker_record_versions(worker, times.start_ns);
+	tp_flight_tell(worker);
 	tp_worker_update(worker, &step);
 	tp_flight_retire(worker);
 	slow_down(worker, times.start_ns);
@@ -221,6 +222,7 @@ static enum tp_status run_operation(struct tp_worker *worker, const struct tp_ac
 	struct tp_activation_slot *slot = tp_worker_slot(worker, action);
 	take_message(worker, action, slot, &times);
 	tp_flight_retire(worker);
+	tp_flight_tell(worker);
 	enum tp_status computed = tp_worker_compute(worker, slot, action, times.begun.read);
 	slow_down(worker, times.start_ns);
 	times.end_ns = moment(worker);
