@@ -1,5 +1,6 @@
 /* The engine's records of a GPU are as good as events tell; a trace of kernels and copies knows better. */
 #include <stdbool.h>
+#include <stdlib.h>
 
 #include "engine/base/memory.h"
 #include "profiler/gpu_trace.h"
@@ -20,6 +21,16 @@ static struct span span_at(const struct tp_op_record *ops, int64_t count, int64_
 	while (first + span.count < count && ops[first + span.count].stage == span.stage)
 		span.count++;
 	return span;
+}
+
+/* The operations of a stage. */
+static struct span span_of(const struct tp_op_record *ops, int64_t count, int16_t stage)
+{
+	int64_t first = 0;
+	while (first < count && ops[first].stage < stage)
+		first++;
+	struct span none = {.first = count, .stage = stage};
+	return first < count && ops[first].stage == stage ? span_at(ops, count, first) : none;
 }
 
 /* --- operations ----------------------------------------------------------------------------------------------------
@@ -72,34 +83,16 @@ static void refine_operations(const struct tp_gpu_records *records, struct tp_op
 /* --- messages ------------------------------------------------------------------------------------------------------
  */
 
-/* The copies of each operation, by time: places plus 1, 0 for none. */
-struct copies_of {
-	int64_t *first; /* by operation */
-	int64_t *next;  /* by copy */
-};
+/* Streams of a stage that copy, at most. */
+enum { STREAMS = 16 };
 
-static void list_copies(const struct tp_gpu_records *records, const struct tp_op_record *ops, int64_t count,
-                        struct copies_of *lists)
-{
-	int64_t at = records->copy_count;
-	/* Both are by stage; from the end, so that each list begins with its earliest. */
-	for (int64_t last = count; last > 0;) {
-		struct span span = {.first = last, .stage = ops[last - 1].stage};
-		while (span.first > 0 && ops[span.first - 1].stage == span.stage)
-			span.first--;
-		for (; at > 0 && records->copies[at - 1].place.stage >= span.stage; at--) {
-			const struct tp_gpu_copy *copy = &records->copies[at - 1];
-			int64_t operation = copy->place.operation;
-			bool moves = copy->kind == COPY_WITHIN || copy->kind == COPY_BETWEEN;
-			if (copy->place.stage != span.stage || !moves || operation < 0 ||
-			    operation >= last - span.first)
-				continue;
-			lists->next[at - 1] = lists->first[span.first + operation];
-			lists->first[span.first + operation] = at;
-		}
-		last = span.first;
-	}
-}
+/* What went one way, in the order in which it arrived, and the operations of the stage that it went to. */
+struct traffic {
+	struct tp_message_record **messages;
+	int64_t count;
+	const struct tp_op_record *ops;
+	struct span readers;
+};
 
 static bool reads(const struct tp_op_record *op, const struct tp_message_record *message)
 {
@@ -108,62 +101,140 @@ static bool reads(const struct tp_op_record *op, const struct tp_message_record 
 	return direction && part && op->mini == message->mini;
 }
 
-static void refine_message(const struct tp_gpu_records *records, const struct copies_of *lists, int64_t operation,
-                           struct tp_message_record *message)
+/* The number of the operation that read it, at `from` or later: they read in the order of arrival. -1: none did. */
+static int64_t find_reader(const struct traffic *traffic, const struct tp_message_record *message, int64_t from)
 {
-	for (int64_t *link = &lists->first[operation]; *link; link = &lists->next[*link - 1]) {
-		const struct tp_gpu_copy *copy = &records->copies[*link - 1];
-		if (copy->bytes != message->bytes)
-			continue;
-		message->sent_ns = copy->place.start_ns;
-		message->arrived_ns = copy->place.end_ns;
+	const struct span *span = &traffic->readers;
+	while (from < span->count && !reads(&traffic->ops[span->first + from], message))
+		from++;
+	return from < span->count ? from : -1;
+}
+
+static bool moves(const struct tp_gpu_copy *copy)
+{
+	return copy->kind == COPY_WITHIN || copy->kind == COPY_BETWEEN;
+}
+
+static bool same_stream(const struct tp_gpu_copy *a, const struct tp_gpu_copy *b)
+{
+	const struct tp_gpu_place *x = &a->place, *y = &b->place;
+	return x->stage == y->stage && x->stream_number == y->stream_number && x->context_number == y->context_number &&
+	       x->gpu_number == y->gpu_number;
+}
+
+/* The stream's next copy from `at` on; the number of copies: there is none. */
+static int64_t next_copy(const struct tp_gpu_records *records, const struct tp_gpu_copy *of, int64_t at)
+{
+	while (at < records->copy_count && !(moves(&records->copies[at]) && same_stream(&records->copies[at], of)))
+		at++;
+	return at;
+}
+
+/* How far the ends of a stream's copies are from the arrivals, `first` being the stream's first copy; -1: these are not
+ * the messages' copies. */
+static double compare(const struct tp_gpu_records *records, int64_t first, const struct traffic *traffic)
+{
+	const struct tp_gpu_copy *of = &records->copies[first];
+	double apart_ns = 0;
+	int64_t m = 0;
+	for (int64_t i = first; i < records->copy_count; i = next_copy(records, of, i + 1)) {
+		const struct tp_gpu_copy *copy = &records->copies[i];
+		if (m == traffic->count || copy->bytes != traffic->messages[m]->bytes)
+			return -1;
+		double apart = (double)(copy->place.end_ns - traffic->messages[m++]->arrived_ns);
+		apart_ns += apart < 0 ? -apart : apart;
+	}
+	return m == traffic->count ? apart_ns : -1;
+}
+
+/* The messages get the times of their copies. A receiver's copies, which it asked for at any time, get the operation
+ * that they were made for. */
+static void take(struct tp_gpu_records *records, int64_t first, const struct traffic *traffic)
+{
+	const struct tp_gpu_copy *of = &records->copies[first];
+	int64_t at = first, from = 0;
+	for (int64_t m = 0; m < traffic->count; m++, at = next_copy(records, of, at + 1)) {
+		struct tp_message_record *message = traffic->messages[m];
+		struct tp_gpu_place *place = &records->copies[at].place;
+		message->sent_ns = place->start_ns;
+		message->arrived_ns = place->end_ns;
 		message->ready_ns = message->ready_ns < message->sent_ns ? message->ready_ns : message->sent_ns;
-		*link = lists->next[*link - 1]; /* each copy carries one message */
-		return;
+		if (place->stage != message->to_stage)
+			continue;
+		place->operation = find_reader(traffic, message, from);
+		from = place->operation > from ? place->operation : from;
 	}
 }
 
-/* Messages of a stage and direction are taken in the order of the operations that read them, so that the search goes on
- * where the last one ended. */
-static void refine_messages(const struct tp_gpu_records *records, const struct copies_of *lists,
-                            const struct tp_op_record *ops, int64_t op_count, struct tp_message_record *messages,
-                            int64_t count)
+/* The first copy of the stream that carried the messages; -1: none did. Either side may have copied; where two streams
+ * fit it is the one that was nearer in time. */
+static int64_t find_stream(const struct tp_gpu_records *records, int16_t stage, int16_t other,
+                           const struct traffic *traffic)
 {
-	int64_t m = 0;
-	for (struct span span = {0}; span.first < op_count; span.first += span.count) {
-		span = span_at(ops, op_count, span.first);
-		int64_t from[2] = {span.first, span.first};
-		for (; m < count && messages[m].to_stage <= span.stage; m++) {
-			struct tp_message_record *message = &messages[m];
-			int64_t *at = &from[message->is_gradient != 0], i = *at;
-			if (message->to_stage < span.stage || message->handed_over)
+	int64_t seen[STREAMS], found = -1;
+	double best = 0;
+	int count = 0;
+	for (int64_t i = 0; i < records->copy_count && count < STREAMS; i++) {
+		const struct tp_gpu_copy *copy = &records->copies[i];
+		bool known = !moves(copy) || (copy->place.stage != stage && copy->place.stage != other);
+		for (int k = 0; k < count && !known; k++)
+			known = same_stream(copy, &records->copies[seen[k]]);
+		if (known)
+			continue;
+		seen[count++] = i;
+		double apart = compare(records, i, traffic);
+		if (apart >= 0 && (found < 0 || apart < best)) {
+			best = apart;
+			found = i;
+		}
+	}
+	return found;
+}
+
+static int by_arrival(const void *a, const void *b)
+{
+	const struct tp_message_record *x = *(struct tp_message_record *const *)a,
+	                               *y = *(struct tp_message_record *const *)b;
+	return (x->arrived_ns > y->arrived_ns) - (x->arrived_ns < y->arrived_ns);
+}
+
+/* Copies carry no name of what they move. But all messages one way go over one stream, and nothing else does: where the
+ * sizes agree from the first to the last these are the copies, else no message is changed. `list` has room for all. */
+static void refine_messages(struct tp_gpu_records *records, const struct tp_op_record *ops, int64_t op_count,
+                            struct tp_message_record *messages, int64_t count, struct tp_message_record **list)
+{
+	for (int64_t first = 0, end; first < count; first = end) {
+		const int16_t stage = messages[first].to_stage;
+		for (end = first; end < count && messages[end].to_stage == stage;)
+			end++;
+		for (int side = -1; side <= 1; side += 2) {
+			const int16_t other = (int16_t)(stage + side);
+			struct traffic traffic = {
+			        .messages = list, .ops = ops, .readers = span_of(ops, op_count, stage)};
+			for (int64_t i = first; i < end; i++)
+				if (messages[i].from_stage == other && !messages[i].handed_over)
+					list[traffic.count++] = &messages[i];
+			if (traffic.count == 0)
 				continue;
-			while (i < span.first + span.count && !reads(&ops[i], message))
-				i++;
-			if (i == span.first + span.count)
-				continue;
-			*at = i;
-			refine_message(records, lists, i, message);
+			qsort(list, (size_t)traffic.count, sizeof *list, by_arrival);
+			int64_t stream = find_stream(records, stage, other, &traffic);
+			if (stream >= 0)
+				take(records, stream, &traffic);
 		}
 	}
 }
 
-enum tp_status tp_gpu_refine(const struct tp_gpu_records *records, struct tp_op_record *ops, int64_t op_count,
+enum tp_status tp_gpu_refine(struct tp_gpu_records *records, struct tp_op_record *ops, int64_t op_count,
                              struct tp_message_record *messages, int64_t message_count)
 {
 	bool *found = tp_alloc_array((size_t)op_count, sizeof *found);
-	struct copies_of lists = {
-	        .first = tp_alloc_array((size_t)op_count, sizeof *lists.first),
-	        .next = tp_alloc_array((size_t)records->copy_count, sizeof *lists.next),
-	};
-	enum tp_status status = found && lists.first && lists.next ? TP_OK : TP_ERR_NOMEM;
+	struct tp_message_record **list = tp_alloc_array((size_t)message_count, sizeof(struct tp_message_record *));
+	enum tp_status status = found && list ? TP_OK : TP_ERR_NOMEM;
 	if (status == TP_OK) {
 		refine_operations(records, ops, op_count, found);
-		list_copies(records, ops, op_count, &lists);
-		refine_messages(records, &lists, ops, op_count, messages, message_count);
+		refine_messages(records, ops, op_count, messages, message_count, list);
 	}
 	tp_free(found);
-	tp_free(lists.first);
-	tp_free(lists.next);
+	tp_free(list);
 	return status;
 }

@@ -98,11 +98,13 @@ enum tp_status tp_gpu_records_make(const struct tp_gpu_trace *trace, int64_t clo
 void tp_gpu_records_release(struct tp_gpu_records *records);
 
 /* Better times for what the engine recorded, from a trace that is complete: an operation lasts from its first kernel's
- * start to its last one's end, a message is under way while its copy is. Operations without kernels, and messages
- * without a copy of their size within or between GPUs in the receiving operation, keep their times; so do memory and
- * versions. `ops` by stage, then by time, and they stay so: none of a stage begins before the one before it ended.
- * `messages` by receiving stage, then in the order taken. TP_ERR_NOMEM, before anything is changed. */
-enum tp_status tp_gpu_refine(const struct tp_gpu_records *records, struct tp_op_record *ops, int64_t op_count,
+ * start to its last one's end, a message is under way while its copy is. Operations without kernels keep their times;
+ * so do messages between two stages unless one stream of either has a copy within or between GPUs for each of them, of
+ * its size and in their order, and no other; and memory and versions. Copies that a receiver asked for get the
+ * operation that read the message. `ops` by stage, then by time, and they stay so: none of a stage begins before the
+ * one before it ended. `messages` by receiving stage. TP_ERR_NOMEM, before anything is changed.
+ */
+enum tp_status tp_gpu_refine(struct tp_gpu_records *records, struct tp_op_record *ops, int64_t op_count,
                              struct tp_message_record *messages, int64_t message_count);
 
 /* At most one run at a time. Nothing here ends a run: where tracing is refused the mode says so. */

@@ -170,7 +170,7 @@ static void operations_last_as_their_kernels(void **state)
 	        kernel(-1, -1, 0, 500), kernel(0, 0, 2, 40),    kernel(0, 0, 41, 95), kernel(0, -1, 96, 97),
 	        kernel(0, 2, 105, 300), kernel(0, 2, 120, 130), kernel(0, 9, 1, 2),   kernel(1, 1, 55, 70),
 	};
-	const struct tp_gpu_records records = {.kernels = kernels, .kernel_count = 8};
+	struct tp_gpu_records records = {.kernels = kernels, .kernel_count = 8};
 	assert_int_equal(tp_gpu_refine(&records, ops, 5, NULL, 0), TP_OK);
 	assert_times(&ops[0], 2, 95);
 	assert_times(&ops[1], 100, 105);
@@ -193,28 +193,36 @@ static struct tp_message_record message(int16_t from, int16_t to, int32_t micro,
 	                                  .wanted_ns = 13};
 }
 
+static struct tp_gpu_copy copy(int16_t stage, int32_t stream, int32_t kind, int64_t bytes, int64_t start_ns)
+{
+	return (struct tp_gpu_copy){
+	        .place = {.stage = stage, .stream_number = stream, .start_ns = start_ns, .end_ns = start_ns + 2},
+	        .kind = kind,
+	        .bytes = bytes};
+}
+
+/* Both ways over streams of the later stage, amid what else is copied. */
 static void messages_are_under_way_as_their_copies(void **state)
 {
 	(void)state;
-	struct tp_op_record ops[] = {
-	        op(0, TP_OP_F, 0, 0, 1),   op(0, TP_OP_F, 1, 1, 2),   op(0, TP_OP_B, TP_WHOLE, 60, 70),
-	        op(1, TP_OP_F, 0, 20, 30), op(1, TP_OP_F, 1, 30, 40), op(1, TP_OP_B, TP_WHOLE, 40, 50),
-	};
-	struct tp_message_record messages[] = {message(1, 0, 0, 64), message(1, 0, 1, 64), message(0, 1, 0, 32),
-	                                       message(0, 1, 1, 32)};
-	messages[3].handed_over = 1;
-	messages[2].ready_ns = 9;
+	struct tp_message_record messages[] = {message(1, 0, 1, 32), message(1, 0, 0, 64), message(0, 1, 0, 32),
+	                                       message(0, 1, 1, 64)};
+	messages[0].arrived_ns = 60;
+	messages[1].arrived_ns = 70;
+	messages[3].arrived_ns = 30;
 	struct tp_gpu_copy copies[] = {
-	        {.place = {.stage = 0, .operation = 2, .start_ns = 51, .end_ns = 53}, .kind = 8, .bytes = 64},
-	        {.place = {.stage = 0, .operation = 2, .start_ns = 52, .end_ns = 54}, .kind = 8, .bytes = 16},
-	        {.place = {.stage = 0, .operation = 2, .start_ns = 54, .end_ns = 56}, .kind = 10, .bytes = 64},
-	        {.place = {.stage = 1, .operation = 0, .start_ns = 2, .end_ns = 3}, .kind = 1, .bytes = 32},
-	        {.place = {.stage = 1, .operation = 0, .start_ns = 8, .end_ns = 9}, .kind = 8, .bytes = 32},
-	        {.place = {.stage = 1, .operation = 1, .start_ns = 9, .end_ns = 19}, .kind = 8, .bytes = 32},
+	        copy(0, 1, 8, 16, 3),  copy(1, 2, 1, 32, 4),  copy(1, 3, 8, 32, 8),  copy(1, 3, 10, 64, 20),
+	        copy(1, 4, 8, 32, 50), copy(1, 3, 0, 64, 55), copy(1, 4, 8, 64, 65),
 	};
-	const struct tp_gpu_records records = {.copies = copies, .copy_count = 6};
-	assert_int_equal(tp_gpu_refine(&records, ops, 6, messages, 4), TP_OK);
-	static const int64_t expected[4][4] = {{10, 51, 53, 13}, {10, 54, 56, 13}, {8, 8, 9, 13}, {10, 11, 12, 13}};
+	struct tp_op_record ops[] = {op(0, TP_OP_B, 0, 60, 70), op(1, TP_OP_F, 0, 20, 30), op(1, TP_OP_B, 0, 25, 30),
+	                             op(1, TP_OP_F, 1, 30, 40)};
+	struct tp_gpu_records records = {.copies = copies, .copy_count = 7};
+	copies[6].place.operation = 9;
+	assert_int_equal(tp_gpu_refine(&records, ops, 4, messages, 4), TP_OK);
+	assert_int_equal(copies[2].place.operation, 0);
+	assert_int_equal(copies[3].place.operation, 2);
+	assert_int_equal(copies[6].place.operation, 9); /* its sender's */
+	static const int64_t expected[4][4] = {{10, 50, 52, 13}, {10, 65, 67, 13}, {8, 8, 10, 13}, {10, 20, 22, 13}};
 	for (int i = 0; i < 4; i++) {
 		assert_int_equal(messages[i].ready_ns, expected[i][0]);
 		assert_int_equal(messages[i].sent_ns, expected[i][1]);
@@ -223,19 +231,27 @@ static void messages_are_under_way_as_their_copies(void **state)
 	}
 }
 
-/* An operation that nobody reads the message of, and one whose copy is not there: the event's times stay. */
-static void messages_without_copies_stay(void **state)
+/* A copy more, one of another size, one missing, and none at all: the events' times stay. */
+static void messages_without_their_copies_stay(void **state)
 {
 	(void)state;
-	struct tp_op_record ops[] = {op(1, TP_OP_F, 0, 20, 30), op(1, TP_OP_F, 1, 30, 40)};
-	struct tp_message_record messages[] = {message(0, 1, 7, 32), message(0, 1, 0, 32), message(0, 1, 1, 32)};
-	struct tp_gpu_copy copies[] = {
-	        {.place = {.stage = 1, .operation = 1, .start_ns = 21, .end_ns = 22}, .kind = 8, .bytes = 32}};
-	const struct tp_gpu_records records = {.copies = copies, .copy_count = 1};
-	assert_int_equal(tp_gpu_refine(&records, ops, 2, messages, 3), TP_OK);
-	assert_int_equal(messages[0].sent_ns, 11);
-	assert_int_equal(messages[1].sent_ns, 11);
-	assert_int_equal(messages[2].sent_ns, 21);
+	struct tp_gpu_copy more[] = {copy(1, 3, 8, 32, 20), copy(1, 3, 8, 32, 30), copy(1, 3, 8, 32, 40)};
+	struct tp_gpu_copy other[] = {copy(1, 3, 8, 32, 20), copy(1, 3, 8, 31, 30)};
+	struct tp_gpu_records tries[] = {{.copies = more, .copy_count = 3},
+	                                 {.copies = more, .copy_count = 1},
+	                                 {.copies = other, .copy_count = 2},
+	                                 {.copy_count = 0}};
+	for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+		struct tp_message_record messages[] = {message(0, 1, 0, 32), message(0, 1, 1, 32)};
+		assert_int_equal(tp_gpu_refine(&tries[i], NULL, 0, messages, 2), TP_OK);
+		assert_int_equal(messages[0].sent_ns, 11);
+		assert_int_equal(messages[1].sent_ns, 11);
+	}
+	struct tp_message_record handed_over[] = {message(0, 1, 0, 32), message(0, 1, 1, 32)};
+	handed_over[0].handed_over = handed_over[1].handed_over = 1;
+	struct tp_gpu_records both = {.copies = more, .copy_count = 2};
+	assert_int_equal(tp_gpu_refine(&both, NULL, 0, handed_over, 2), TP_OK);
+	assert_int_equal(handed_over[0].sent_ns, 11);
 }
 
 int main(void)
@@ -248,7 +264,7 @@ int main(void)
 	        cmocka_unit_test(no_memory_is_said),
 	        cmocka_unit_test(operations_last_as_their_kernels),
 	        cmocka_unit_test(messages_are_under_way_as_their_copies),
-	        cmocka_unit_test(messages_without_copies_stay),
+	        cmocka_unit_test(messages_without_their_copies_stay),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
