@@ -164,7 +164,7 @@ static void another_clock_is_bracketed(void **state)
 	struct tp_gpu_trace trace = end_epoch();
 	int64_t after = tp_now_ns();
 	assert_true(trace.clock_error_ns > 0);
-	/* The stand-in reads two clocks one after the other for each record, and may be interrupted between. */
+	/* The stand-in looks at two clocks one after the other, and may be interrupted between. */
 	const int64_t slack_ns = trace.clock_error_ns + 50 * 1000 * 1000;
 	assert_in_range(trace.kernels[0].place.start_ns, before - slack_ns, after + slack_ns);
 	close_stage(&stage);

@@ -18,6 +18,7 @@ static struct {
 	CUpti_BuffersCallbackRequestFunc requested;
 	CUpti_BuffersCallbackCompleteFunc completed;
 	CUpti_TimestampCallbackFunc clock; /* NULL: the machine's real time */
+	int64_t offset_ns;                 /* of it from the monotonic one */
 	uint8_t *buffer;
 	size_t size, used;
 	size_t dropped;
@@ -43,11 +44,26 @@ static int64_t real_time_ns(void)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* A moment of the monotonic clock on that of the records. */
+/* From the monotonic clock to that of the records: looked at once, so that what is later has the later time. */
+static int64_t look_at_clock(void)
+{
+	int64_t best_ns = INT64_MAX, offset_ns = 0;
+	for (int i = 0; i < 32 && best_ns > 0; i++) {
+		int64_t before = fake_now_ns(), now = cupti.clock ? (int64_t)cupti.clock() : real_time_ns();
+		int64_t after = fake_now_ns(), apart_ns = after - before;
+		if (now >= before && now <= after) /* it is the same clock */
+			return 0;
+		if (apart_ns < best_ns) {
+			best_ns = apart_ns;
+			offset_ns = now - before - apart_ns / 2;
+		}
+	}
+	return offset_ns;
+}
+
 static uint64_t on_clock(int64_t monotonic_ns)
 {
-	int64_t now = cupti.clock ? (int64_t)cupti.clock() : real_time_ns();
-	return (uint64_t)(monotonic_ns + now - fake_now_ns());
+	return (uint64_t)(monotonic_ns + cupti.offset_ns);
 }
 
 /* --- records, with the lock held --- */
@@ -259,6 +275,7 @@ FAKE_EXPORT CUptiResult cuptiSubscribe_v2(CUpti_SubscriberHandle *subscriber, CU
 	(void)pthread_mutex_lock(&cupti.lock);
 	bool free_to_take = !cupti.subscribed;
 	cupti.subscribed = true;
+	cupti.offset_ns = look_at_clock();
 	(void)pthread_mutex_unlock(&cupti.lock);
 	if (!free_to_take)
 		return CUPTI_ERROR_MULTIPLE_SUBSCRIBERS_NOT_SUPPORTED;
@@ -307,6 +324,7 @@ FAKE_EXPORT CUptiResult cuptiActivityRegisterTimestampCallback(CUpti_TimestampCa
 	FAIL_IF_INJECTED();
 	(void)pthread_mutex_lock(&cupti.lock);
 	cupti.clock = clock;
+	cupti.offset_ns = look_at_clock();
 	(void)pthread_mutex_unlock(&cupti.lock);
 	return CUPTI_SUCCESS;
 }
