@@ -23,6 +23,8 @@ enum tp_status tp_recording_take(void *context, const struct tp_record_batch *ba
 	struct tp_recording *recording = context;
 	if (batch->kind == TP_RECORD_VERSION)
 		return keep_freed(recording, batch);
+	if (batch->kind == TP_RECORD_KERNEL) /* a GPU's come at the end of an epoch, and bring names along */
+		TP_TRY(tp_recording_kernel_names(recording));
 	return tp_store_add_records(recording->store, recording->run_id, batch);
 }
 

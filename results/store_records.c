@@ -119,7 +119,8 @@ enum tp_status tp_store_add_kernel_names(struct tp_store *store, int64_t run_id,
                                          int32_t count)
 {
 	TP_TRY(tp_store_begin(store)); /* rows get higher numbers than all before them, so that their order is kept */
-	return tp_store_end(store, write_names(store, run_id, names, count));
+	TP_TRY(tp_store_end(store, write_names(store, run_id, names, count)));
+	return find_names(store, run_id); /* now, since kernels may be written while nothing is to be allocated */
 }
 
 enum tp_status tp_store_write_batch(struct tp_store *store, int64_t run_id, const struct tp_record_batch *batch)
