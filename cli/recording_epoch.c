@@ -71,6 +71,7 @@ static enum tp_status check_allocations(const struct tp_epoch_result *result)
 }
 
 /* The parts of a peak are its parts, and all rows together are what the process holds. */
+/* What lies on a GPU is no part of the process's resident memory. */
 static enum tp_status check_memory(const struct tp_epoch_result *result)
 {
 	int64_t held = 0;
@@ -78,7 +79,7 @@ static enum tp_status check_memory(const struct tp_epoch_result *result)
 		const struct tp_memory_record *memory = &result->memory[i];
 		int64_t parts = 0;
 		for (int kind = 0; kind < TP_MEM_KINDS; kind++) {
-			held += memory->now_bytes[kind];
+			held += result->gpu && memory->stage >= 0 ? 0 : memory->now_bytes[kind];
 			parts += memory->at_peak_bytes[kind];
 			if (memory->stage >= 0 && memory->now_bytes[kind] < 0)
 				return tp_fail(TP_ERR_INPUT,

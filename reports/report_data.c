@@ -360,6 +360,8 @@ static enum tp_status read_all(struct tp_store *store, const char *database_path
 	TP_TRY(read_parameter(store, run_ids[0], "costs", report->costs, sizeof report->costs));
 	TP_TRY(read_parameter(store, run_ids[0], "link", report->link, sizeof report->link));
 	TP_TRY(read_parameter(store, run_ids[0], "cluster", report->cluster, sizeof report->cluster));
+	if (report->stand_in || strcmp(report->device, "cuda") == 0)
+		TP_TRY(read_parameter(store, run_ids[0], "transport", report->transport, sizeof report->transport));
 	TP_TRY(read_pairs(store, "SELECT name, value FROM run_parameter WHERE run_id = ? ORDER BY name", run_ids[0],
 	                  &report->parameters));
 	return read_pairs(store, "SELECT name, value FROM environment WHERE run_id = ? ORDER BY name", run_ids[0],

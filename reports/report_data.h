@@ -91,6 +91,7 @@ struct tp_report {
 	bool modelled;                         /* some run went by the virtual clock */
 	bool stand_in;                         /* some run was on one, see results/stand_in.h: times are not written */
 	char costs[64], link[64], cluster[64]; /* of the first run, "" for none */
+	char transport[16];                    /* of the first run on GPUs; "" elsewhere */
 	struct tp_text parameters;             /* "name=value" lines of the first run */
 	struct tp_text environment;
 	struct tp_text failed_checks; /* one line each */

@@ -205,6 +205,8 @@ static void write_footer(const struct tp_report *report, struct tp_text *out)
 	if (report->link[0] || report->cluster[0])
 		tp_text_add(out, "# links are emulated:%s%s%s%s\n", report->cluster[0] ? " cluster " : "",
 		            report->cluster, report->link[0] ? " link " : "", report->link);
+	else if (report->transport[0])
+		tp_text_add(out, "# messages travel between GPUs or within one: --transport %s\n", report->transport);
 	else
 		tp_text_add(out, "# messages change hands in memory\n");
 	if (!report->stand_in)

@@ -583,7 +583,8 @@ GROUP BY run_id, epoch, stage;
 
 CREATE VIEW memory_balance AS
 	-- What the ledger counts against what the process really holds when an epoch ended: the rows of `memory` add up to
-	-- rss_bytes, and unaccounted_bytes is what no row explains.
+	-- rss_bytes, and unaccounted_bytes is what no row explains. Where a run is on GPUs stages_bytes is theirs, and the
+	-- others add up.
 SELECT run_id, epoch, rss_bytes,
 	sum(CASE WHEN stage >= 0 THEN now_bytes ELSE 0 END) AS stages_bytes,
 	sum(CASE WHEN stage < 0 AND kind NOT IN ('program', 'unaccounted') THEN now_bytes ELSE 0 END) AS process_bytes,

@@ -243,7 +243,8 @@ static enum tp_status choose(struct tp_cuda_device *device, const struct tp_cuda
 {
 	struct offers known = {0};
 	TP_TRY(ask_rule(device, conv, &known));
-	if (timed && choose_by_clock(device, conv, &known, choice))
+	/* The clock may choose another one next time; with the same bits every time goes the same algorithm. */
+	if (timed && !device->deterministic && choose_by_clock(device, conv, &known, choice))
 		return TP_OK;
 	if (take_first(device, &known, choice))
 		return TP_OK;

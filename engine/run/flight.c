@@ -165,6 +165,11 @@ static int64_t time_of(const struct over *over, int64_t stamp)
 	return stamp <= over->noted->start_ns ? over->start_ns : over->end_ns;
 }
 
+static int64_t later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
 /* The oldest noted record of a kind, or NULL. */
 static const void *peek(const struct tp_flight *flight, enum tp_record_kind kind)
 {
@@ -230,11 +235,6 @@ static int64_t run_time(struct tp_worker *worker, const struct tp_mark *mark)
 	return monotonic_ns - worker->crew->clock_zero_ns;
 }
 
-static int64_t later(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
 static void harvest_message(struct tp_worker *worker, const struct over *over)
 {
 	struct tp_flight *flight = &worker->flight;
@@ -265,15 +265,16 @@ static bool harvest_one(struct tp_worker *worker)
 	tp_flight_keep(flight, flight->ops->reached(flight->device, mark_of(flight, noted->end_ns), &reached));
 	if (!reached || flight->failure != TP_OK)
 		return false;
-	const struct over over = {noted, run_time(worker, mark_of(flight, noted->start_ns)),
-	                          run_time(worker, mark_of(flight, noted->end_ns))};
+	/* In the order of the stream, whatever the last digits of the clock say. */
+	const int64_t start_ns = later(run_time(worker, mark_of(flight, noted->start_ns)), worker->idle_since_ns);
+	const struct over over = {noted, start_ns, later(run_time(worker, mark_of(flight, noted->end_ns)), start_ns)};
 	harvest_changes(worker, &over);
 	harvest_versions(worker, &over);
 	harvest_reads(worker, &over);
 	harvest_message(worker, &over);
 	struct tp_op_record record = *noted;
 	record.start_ns = over.start_ns;
-	record.end_ns = later(over.end_ns, over.start_ns);
+	record.end_ns = over.end_ns;
 	record.held_until_ns = noted->held_until_ns > 0 ? over.start_ns : 0;
 	tp_ring_release(&flight->noted.rings[TP_RECORD_OP], 1);
 	tp_worker_write_op(worker, &record);

@@ -192,7 +192,8 @@ static void gather_memory(struct tp_trainer_records *records, const struct tp_cr
 	int64_t accounted = 0;
 	for (int32_t s = 0; s < stages; s++) {
 		records->memory[s] = crew->workers[s].stage.memory.record;
-		accounted += crew->workers[s].stage.memory.now_total_bytes;
+		/* What lies on a device is no part of the process's resident memory. */
+		accounted += crew->workers[s].stage.source.reserve ? 0 : crew->workers[s].stage.memory.now_total_bytes;
 	}
 	hold(&process, TP_MEM_DATA, crew->dataset->held_bytes + order_bytes + staging_bytes);
 	hold(&process, TP_MEM_PROFILER, records->record_bytes);
