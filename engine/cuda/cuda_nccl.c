@@ -6,7 +6,7 @@
 #include "engine/base/memory.h"
 #include "engine/cuda/cuda_links.h"
 
-/* How long communicators may take to come up, or a call that does not block to be accepted. */
+/* How long communicators may take to come up. */
 #define COME_UP_NS (60 * TP_NS_PER_S)
 #define CLOSE_NS (5 * TP_NS_PER_S)
 
@@ -184,7 +184,7 @@ static enum tp_status call(struct tp_link_way *way, int rank, const struct tp_tr
 		                       way->devices[rank]->copy_in);
 	(void)pthread_mutex_unlock(&way->lock);
 	TP_TRY(status);
-	return settle(way, rank, COME_UP_NS, rank == SENDER ? "ncclSend" : "ncclRecv");
+	return settle(way, rank, way->devices[rank]->patience_ns, rank == SENDER ? "ncclSend" : "ncclRecv");
 }
 
 static enum tp_status nccl_send(struct tp_link_way *way, const struct tp_transfer *transfer)

@@ -71,7 +71,8 @@ static enum tp_status make_stages(struct tp_crew *crew, const struct tp_plan *pl
 	        .math = crew->config->math,
 	        .deterministic = crew->config->deterministic,
 	        .workspace_limit_bytes = crew->config->workspace_limit_bytes,
-	        .gpus = crew->config->gpus,
+	        /* One operation at a time reads its neighbour's memory where it lies. */
+	        .gpus = crew->config->clock == TP_CLOCK_VIRTUAL ? 1 : crew->config->gpus,
 	        .timeout_ns = crew->config->timeout_ns,
 	        .stages = crew->pipeline.stages,
 	        .cache_dir = cache_dir[0] ? cache_dir : NULL,
