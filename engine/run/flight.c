@@ -170,6 +170,11 @@ static int64_t later(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* The oldest noted record of a kind, or NULL. */
 static const void *peek(const struct tp_flight *flight, enum tp_record_kind kind)
 {
@@ -242,12 +247,15 @@ static void harvest_message(struct tp_worker *worker, const struct over *over)
 	if (flight->message_first == flight->message_end || noted->taken != over->noted->start_ns)
 		return;
 	struct tp_message message = noted->message;
-	message.ready_ns = message.sent_ns = message.arrived_ns = run_time(worker, message.marks->ready);
-	if (message.marks->arrived) {
-		/* A transport may have begun to wait before there was anything to carry, and GPUs' clocks differ a
-		 * little. */
-		message.sent_ns = later(run_time(worker, message.marks->began), message.ready_ns);
-		message.arrived_ns = later(run_time(worker, message.marks->arrived), message.sent_ns);
+	const struct tp_message_marks *marks = message.marks;
+	/* GPUs' clocks differ a little: it was there when the operation began. A transport may have begun to wait before
+	 * there was anything to carry. */
+	message.ready_ns = earlier(run_time(worker, marks->ready), over->start_ns);
+	message.sent_ns = message.arrived_ns = message.ready_ns;
+	if (marks->arrived) {
+		message.arrived_ns = earlier(run_time(worker, marks->arrived), over->start_ns);
+		message.ready_ns = earlier(message.ready_ns, message.arrived_ns);
+		message.sent_ns = earlier(later(run_time(worker, marks->began), message.ready_ns), message.arrived_ns);
 	}
 	tp_worker_write_message(worker, &message, over->start_ns);
 	tp_channel_pop(noted->channel);
