@@ -12,7 +12,9 @@ enum tp_status tp_worker_init(struct tp_worker *worker, int64_t spin_ns)
 	int64_t minis = tp_minis_in_flight(pipeline, 0);
 	/* Where operations are in flight, their messages keep their places meanwhile. */
 	int64_t more = worker->stage.ops->async ? TP_FLIGHT_MESSAGES : 0;
-	TP_TRY(tp_waiter_init(&worker->waiter, spin_ns));
+	/* Where the device works on its own there is more to look at than the waiter's signals. */
+	worker->flight.stares = worker->stage.ops->async && spin_ns > 0;
+	TP_TRY(tp_waiter_init(&worker->waiter, worker->stage.ops->async ? 0 : spin_ns));
 	TP_TRY(tp_channel_init(&worker->activations, minis * forwards + more, &worker->waiter));
 	TP_TRY(tp_channel_init(&worker->gradients, minis * backwards + more, &worker->waiter));
 	TP_TRY(tp_station_init(&worker->station, pipeline, worker->index));

@@ -5,7 +5,9 @@
 
 /* A waiting stage looks up this often, to see that the run was stopped or its time is over. */
 #define LOOK_UP_NS (TP_NS_PER_S / 10)
-/* One whose device works on its own, which wakes nobody, looks this often. */
+/* One whose device works on its own, which wakes nobody, looks all the time at first, where it has a core of its own,
+ * then this often. */
+#define STARE_AT_DEVICE_NS (TP_NS_PER_S / 2000)
 #define LOOK_AT_DEVICE_NS (TP_NS_PER_S / 50000)
 
 void tp_crew_fail(struct tp_crew *crew, enum tp_status status)
@@ -51,17 +53,21 @@ static enum tp_status time_is_over(const struct tp_worker *worker)
 
 static enum tp_status wait_until(struct tp_worker *worker, tp_worker_ready *ready, void *context)
 {
-	int64_t deadline = 0;
+	int64_t deadline = 0, stare_until = 0;
 	for (;;) {
 		uint32_t count = tp_waiter_count(&worker->waiter);
 		TP_TRY(check_stop(worker->crew));
 		if (ready(worker, context))
 			return TP_OK;
 		int64_t now = tp_now_ns();
-		if (deadline == 0)
+		if (deadline == 0) {
 			deadline = now + worker->crew->config->timeout_ns;
+			stare_until = worker->flight.stares ? now + STARE_AT_DEVICE_NS : 0;
+		}
 		if (now >= deadline)
 			return time_is_over(worker);
+		if (now < stare_until)
+			continue;
 		int64_t look_up = now + (worker->flight.ops ? LOOK_AT_DEVICE_NS : LOOK_UP_NS);
 		(void)tp_waiter_wait(&worker->waiter, count, look_up < deadline ? look_up : deadline);
 	}
