@@ -1,6 +1,7 @@
 /* Faults planted in the engine's use of a GPU, each found by the stand-in in whatever order the work is done: an event
  * that nobody waits for, a buffer that is written while it is still read, a version of the weights that is read after
- * it was freed. And GPUs that fail: out of memory, a launch that fails, a device that is lost, one that hangs. */
+ * it was freed. And GPUs that fail: out of memory, a launch that fails, a device that is lost, one that hangs, a
+ * communicator that breaks. The arguments: libfakecuda.so, and with `nccl` only GPUs that fail, three of them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,10 +18,13 @@
 #include "tests/cuda/stand_in.h"
 #include "tests/run/training.h"
 
+static const char *transport = "cuda-copy";
+
 static struct tp_run_config config_for(const char *schedule)
 {
 	struct tp_run_config config = training_config(schedule, 3, 3);
 	(void)snprintf(config.device, sizeof config.device, "cuda");
+	(void)snprintf(config.transport, sizeof config.transport, "%s", transport);
 	config.mini_batches = 8;
 	config.timeout_ns = 20 * TP_NS_PER_S;
 	return config;
@@ -251,6 +255,23 @@ static void test_a_hanging_device_ends_the_run(void **state)
 		expect_failed_epoch(NULL, true, (enum tp_order)order, TP_ERR_TIMEOUT, "");
 }
 
+static void test_a_broken_communicator_ends_the_run(void **state)
+{
+	(void)state;
+	for (int order = TP_ORDER_STATIC; order <= TP_ORDER_DYNAMIC; order++)
+		expect_failed_epoch("ncclCommGetAsyncError:40:6+", false, (enum tp_order)order, TP_ERR_DEVICE, "nccl");
+}
+
+static int run_with_nccl(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_a_lost_device_ends_the_run),
+	        cmocka_unit_test(test_a_hanging_device_ends_the_run),
+	        cmocka_unit_test(test_a_broken_communicator_ends_the_run),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -263,6 +284,11 @@ int main(int argc, char **argv)
 	        cmocka_unit_test(test_a_lost_device_ends_the_run),
 	        cmocka_unit_test(test_a_hanging_device_ends_the_run),
 	};
-	stand_in_load(argc > 1 ? argv[1] : "", "1");
+	bool with_nccl = argc > 2 && strcmp(argv[2], "nccl") == 0;
+	stand_in_load(argc > 1 ? argv[1] : "", with_nccl ? "3" : "1");
+	if (with_nccl) {
+		transport = "nccl";
+		return run_with_nccl();
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
