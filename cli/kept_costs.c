@@ -7,12 +7,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/recording.h"
 #include "engine/schedule/cost_file.h"
 
+/* And what a stand-in for a GPU takes is worth keeping nowhere. */
 static bool is_measured(const struct tp_run_config *config)
 {
-	return config->clock == TP_CLOCK_VIRTUAL && (config->costs[0] == '\0' || strcmp(config->costs, "alone") == 0 ||
-	                                             strcmp(config->costs, "loaded") == 0);
+	bool measured =
+	        config->costs[0] == '\0' || strcmp(config->costs, "alone") == 0 || strcmp(config->costs, "loaded") == 0;
+	return measured && config->clock == TP_CLOCK_VIRTUAL && !tp_recording_on_stand_in(config);
 }
 
 /* Named by what may decide the costs. That is all but the links and workers, which are not measured with, and how long

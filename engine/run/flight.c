@@ -248,8 +248,8 @@ static void harvest_message(struct tp_worker *worker, const struct over *over)
 		return;
 	struct tp_message message = noted->message;
 	const struct tp_message_marks *marks = message.marks;
-	/* GPUs' clocks differ a little: it was there when the operation began. A transport may have begun to wait before
-	 * there was anything to carry. */
+	/* GPUs' clocks differ a little: it was there when the operation began. A transport may have begun to wait
+	 * before there was anything to carry. */
 	message.ready_ns = earlier(run_time(worker, marks->ready), over->start_ns);
 	message.sent_ns = message.arrived_ns = message.ready_ns;
 	if (marks->arrived) {

@@ -40,7 +40,7 @@ struct tp_flight {
 	const struct tp_async_ops *ops; /* NULL: the device is blocking, and nothing is ever in flight */
 	struct tp_device *device;
 	bool runs_ahead;
-	bool stares; /* may keep a core busy while it waits for the device */
+	bool stares;            /* may keep a core busy while it waits for the device */
 	struct tp_mark **marks; /* by stamp, a ring */
 	int64_t mask;
 	int64_t next;      /* stamp */
