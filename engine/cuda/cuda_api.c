@@ -150,8 +150,17 @@ static bool load_from(const char *path)
 	return true;
 }
 
+/* CUDA feeds all streams of a GPU through so many queues, 8 unless it is told, and streams that share one wait for each
+ * other: three or four stages on a GPU have more, and what NCCL sends must never stand before what it waits for. Read
+ * when CUDA starts; whoever has set it is not overruled. */
+static void ask_for_queues(void)
+{
+	(void)setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);
+}
+
 static void load(void)
 {
+	ask_for_queues();
 	const char *path = getenv("TPBENCH_CUDA_RUNTIME");
 	load_worked = path && path[0] ? load_from(path) : load_installed();
 }

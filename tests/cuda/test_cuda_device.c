@@ -32,6 +32,15 @@ static void tables_fit_their_precision(void **state)
 			assert_string_equal((*row)->stand_in(), FAKECUDA_LABEL);
 }
 
+/* CUDA reads it when it starts, so it is there as soon as the device was looked for. */
+static void streams_have_queues(void **state)
+{
+	(void)state;
+	const struct tp_device_ops *ops = NULL;
+	assert_int_equal(tp_device_find("cuda", TP_MATH_FP32, &ops), TP_OK);
+	assert_string_equal(getenv("CUDA_DEVICE_MAX_CONNECTIONS"), "32");
+}
+
 static void expect_unusable(const char *reason)
 {
 	const struct tp_device_ops *ops = NULL;
@@ -334,6 +343,7 @@ int main(int argc, char **argv)
 	}
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_teardown(tables_fit_their_precision, stand_in_clean),
+	        cmocka_unit_test_teardown(streams_have_queues, stand_in_clean),
 	        cmocka_unit_test_teardown(reasons_why_not, stand_in_clean),
 	        cmocka_unit_test_teardown(gpus_that_are_not_there, stand_in_clean),
 	        cmocka_unit_test_teardown(opening_fails_cleanly, stand_in_clean),
@@ -346,6 +356,7 @@ int main(int argc, char **argv)
 	        cmocka_unit_test_teardown(failures_are_kept, stand_in_clean),
 	        cmocka_unit_test(hanging_gpu_is_left), /* the last: it leaves something */
 	};
+	(void)unsetenv("CUDA_DEVICE_MAX_CONNECTIONS");
 	stand_in_load(argv[1], "2");
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
