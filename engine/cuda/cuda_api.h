@@ -29,6 +29,7 @@
 	X(cudaEventSynchronize)       \
 	X(cudaFree)                   \
 	X(cudaFreeHost)               \
+	X(cudaFuncGetAttributes)      \
 	X(cudaGetDeviceCount)         \
 	X(cudaGetDeviceProperties)    \
 	X(cudaGetErrorName)           \

@@ -108,6 +108,15 @@ static enum tp_status make_streams(struct tp_cuda_device *device)
 	return TP_OK;
 }
 
+/* CUDA loads a kernel when it is first asked for, and may wait for the whole GPU to do so: that is to be before the
+ * window, and not while a stream waits for a neighbour. */
+static enum tp_status load_kernel(struct tp_cuda_device *device, int number, const char *name)
+{
+	struct cudaFuncAttributes attributes;
+	TP_TRY(TP_CUDA_CHECK(cudaLibraryGetKernel, &device->kernels[number], device->library, name));
+	return TP_CUDA_CHECK(cudaFuncGetAttributes, &attributes, (const void *)device->kernels[number]);
+}
+
 static enum tp_status load_kernels(struct tp_cuda_device *device)
 {
 	static const char *const names[TPB_KERNELS] = {
@@ -117,7 +126,7 @@ static enum tp_status load_kernels(struct tp_cuda_device *device)
 	};
 	TP_TRY(TP_CUDA_CHECK(cudaLibraryLoadData, &device->library, tpb_kernels_fatbin, NULL, NULL, 0, NULL, NULL, 0));
 	for (int i = 0; i < TPB_KERNELS; i++)
-		if (TP_CUDA_CHECK(cudaLibraryGetKernel, &device->kernels[i], device->library, names[i]) != TP_OK)
+		if (load_kernel(device, i, names[i]) != TP_OK)
 			return tp_fail_in(TP_ERR_DEVICE, "device cuda: kernel %s", names[i]);
 	return TP_OK;
 }

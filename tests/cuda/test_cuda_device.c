@@ -87,6 +87,7 @@ static void opening_fails_cleanly(void **state)
 	                                    "cudaStreamCreateWithFlags:3:2",
 	                                    "cudaLibraryLoadData:1:209",
 	                                    "cudaLibraryGetKernel:2:500",
+	                                    "cudaFuncGetAttributes:11:209",
 	                                    "cudaMallocHost:1:2",
 	                                    "cudaMalloc:1:2",
 	                                    "cudaMallocHost:2:2",
