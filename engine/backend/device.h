@@ -23,6 +23,7 @@ struct tp_device_options {
 	int64_t *choice_budget_ns; /* time left for choosing by timing, shared by all stages; beyond it a shape rule
 	                              decides */
 	int64_t timeout_ns;        /* a device that does not finish within it has failed; 0: a minute */
+	size_t upload_bytes;       /* of a mini-batch as the first stage is given it, in floats; 0: not known */
 	struct tp_kernel_names *kernel_names; /* where kernels are named, to be recorded; NULL: they are not */
 };
 

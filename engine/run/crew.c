@@ -74,6 +74,7 @@ static enum tp_status make_stages(struct tp_crew *crew, const struct tp_plan *pl
 	        /* One operation at a time reads its neighbour's memory where it lies. */
 	        .gpus = crew->config->clock == TP_CLOCK_VIRTUAL ? 1 : crew->config->gpus,
 	        .timeout_ns = crew->config->timeout_ns,
+	        .upload_bytes = (size_t)(crew->slicing.batch * tp_shape_elements(plan->model->input)) * sizeof(float),
 	        .stages = crew->pipeline.stages,
 	        .cache_dir = cache_dir[0] ? cache_dir : NULL,
 	        .choice_budget_ns = &budget,
