@@ -73,7 +73,7 @@ static enum tp_status finish(struct tp_device *base, int64_t timeout_ns)
 {
 	struct tp_cuda_device *device = tp_cuda_of(base);
 	const int64_t deadline = tp_now_ns() + timeout_ns;
-	cudaStream_t const streams[] = {device->compute, device->copy_in, device->copy_out};
+	cudaStream_t const streams[] = {device->compute, device->copy_in, device->copy_out, device->uploads};
 	TP_TRY(tp_cuda_failure(device));
 	for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++) {
 		const int64_t left = deadline - tp_now_ns();

@@ -102,7 +102,7 @@ static enum tp_status choose_gpu(const struct tp_device_options *options, int32_
 
 static enum tp_status make_streams(struct tp_cuda_device *device)
 {
-	cudaStream_t *const streams[] = {&device->compute, &device->copy_in, &device->copy_out};
+	cudaStream_t *const streams[] = {&device->compute, &device->copy_in, &device->copy_out, &device->uploads};
 	for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++)
 		TP_TRY(TP_CUDA_CHECK(cudaStreamCreateWithFlags, streams[i], cudaStreamNonBlocking));
 	return TP_OK;
@@ -145,13 +145,13 @@ static enum tp_status make_sums(struct tp_cuda_device *device)
 	return tp_cuda_await(device, device->compute, device->patience_ns);
 }
 
-static enum tp_status make_all(struct tp_cuda_device *device)
+static enum tp_status make_all(struct tp_cuda_device *device, size_t upload_bytes)
 {
 	TP_TRY(tp_cuda_enter(device));
 	TP_TRY(make_streams(device));
 	TP_TRY(load_kernels(device));
 	TP_TRY(make_handles(device));
-	TP_TRY(tp_cuda_staging_open(device, device->base.stage == 0));
+	TP_TRY(tp_cuda_staging_open(device, upload_bytes));
 	return make_sums(device);
 }
 
@@ -172,7 +172,7 @@ static void close_device(struct tp_device *base)
 			(void)tp_cuda.cudnnDestroy(device->dnn);
 		if (device->library)
 			(void)tp_cuda.cudaLibraryUnload(device->library);
-		cudaStream_t const streams[] = {device->compute, device->copy_in, device->copy_out};
+		cudaStream_t const streams[] = {device->compute, device->copy_in, device->copy_out, device->uploads};
 		for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++)
 			if (streams[i])
 				(void)tp_cuda.cudaStreamDestroy(streams[i]);
@@ -201,7 +201,7 @@ static enum tp_status open_as(const struct tp_device_ops *ops, enum tpb_type typ
 		tp_free(device);
 		return status;
 	}
-	status = make_all(device);
+	status = make_all(device, options->upload_bytes);
 	if (status != TP_OK) {
 		close_device(&device->base);
 		return tp_fail_in(status, "device cuda: stage %d on GPU %d", (int)stage, gpu);

@@ -16,10 +16,11 @@ struct tp_cuda_device {
 	struct tp_device base;
 	struct tp_cuda_gpu *shared; /* what all devices on one GPU share, see cuda_gpu.h */
 	struct tp_cuda_device *next_on_gpu;
-	int64_t clock_epoch;                     /* the last that this device took part in, see cuda_clock.c */
-	int gpu;                                 /* as cudaSetDevice() counts */
-	cudaStream_t compute, copy_in, copy_out; /* none waits for the default stream */
-	cudnnHandle_t dnn;                       /* on the compute stream */
+	int64_t clock_epoch; /* the last that this device took part in, see cuda_clock.c */
+	int gpu;             /* as cudaSetDevice() counts */
+	/* Work, messages, and what comes from the host; none waits for the default stream. */
+	cudaStream_t compute, copy_in, copy_out, uploads;
+	cudnnHandle_t dnn; /* on the compute stream */
 	cublasLtHandle_t blas;
 	enum tp_math math;
 	enum tpb_type type; /* of values */
@@ -51,9 +52,11 @@ enum tp_status tp_cuda_keep(struct tp_cuda_device *device, enum tp_status status
  * block). `args` is the structure of TPB_KERNEL_LIST; it is copied. */
 enum tp_status tp_cuda_launch(struct tp_cuda_device *device, enum tpb_kernel kernel, const void *args, int64_t items);
 
-/* `bytes` of host memory, copied before the call returns, into memory of the device that the next issued kernels may
- * read: a ring whose parts are used again when the copy and the kernels before its next use are done. */
+/* `bytes` of host memory, copied before the call returns, into memory of the device that the next issued kernel may
+ * read; once that is issued, give it back. It is a part of a ring, used again when that kernel is done. The copy waits
+ * for nothing that was issued before, so it goes on beside the kernels. */
 enum tp_status tp_cuda_stage(struct tp_cuda_device *device, const void *from, size_t bytes, void **on_device);
+enum tp_status tp_cuda_unstage(struct tp_cuda_device *device);
 
 /* The device's failure so far, with its detail: of what was issued, or TP_OK. */
 enum tp_status tp_cuda_failure(const struct tp_cuda_device *device);

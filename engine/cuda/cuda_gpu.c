@@ -65,7 +65,7 @@ bool tp_cuda_gpu_rests(struct tp_cuda_device *device)
 	const int64_t deadline = tp_now_ns() + (gpu->gave_up ? 0 : REST_PATIENCE_NS);
 	for (const struct tp_cuda_device *each = gpu->devices; each && rests; each = each->next_on_gpu)
 		rests = stream_rests(each->compute, deadline) && stream_rests(each->copy_in, deadline) &&
-		        stream_rests(each->copy_out, deadline);
+		        stream_rests(each->copy_out, deadline) && stream_rests(each->uploads, deadline);
 	gpu->gave_up = !rests;
 	(void)pthread_mutex_unlock(&gpu->lock);
 	return rests;

@@ -46,8 +46,9 @@ enum tp_status tp_cuda_clock_read(struct tp_cuda_device *device, cudaEvent_t eve
 enum tp_status tp_cuda_clock_tick(struct tp_cuda_device *device, int64_t now_ns);
 void tp_cuda_clock_release(struct tp_cuda_clock *clock);
 
-/* Host memory on its way: made at open, gone at close. */
-enum tp_status tp_cuda_staging_open(struct tp_cuda_device *device, bool first_stage);
+/* Host memory on its way: made at open, gone at close. `upload_bytes` are those of tp_device_options: the first
+ * stage can have about that much on its way while the GPU is at work on what came before. */
+enum tp_status tp_cuda_staging_open(struct tp_cuda_device *device, size_t upload_bytes);
 void tp_cuda_staging_close(struct tp_cuda_device *device);
 /* The most that one tp_cuda_stage() takes. */
 size_t tp_cuda_stage_bytes(const struct tp_cuda_device *device);

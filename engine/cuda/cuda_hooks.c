@@ -24,6 +24,7 @@ static enum tp_status upload(struct tp_cuda_device *device, const float *from, u
 		        .type = device->type,
 		};
 		TP_TRY(tp_cuda_launch(device, TPB_UPLOAD, &args, count * elements));
+		TP_TRY(tp_cuda_unstage(device));
 	}
 	return TP_OK;
 }
@@ -66,7 +67,8 @@ static enum tp_status loss(struct tp_cuda_device *device, enum tpb_kernel kernel
 	void *staged = NULL;
 	TP_TRY(tp_cuda_stage(device, labels, (size_t)args->rows * sizeof *labels, &staged));
 	args->labels = staged;
-	return tp_cuda_launch(device, kernel, args, (int64_t)args->rows * args->classes);
+	TP_TRY(tp_cuda_launch(device, kernel, args, (int64_t)args->rows * args->classes));
+	return tp_cuda_unstage(device);
 }
 
 void tp_cuda_loss_forward(struct tp_device *base, int32_t samples, int32_t classes, const void *logits,

@@ -161,6 +161,33 @@ static void uploads_are_in_order(void **state)
 	upload_of_stage(1);
 }
 
+/* While the GPU is at work on something else, the host gets rid of a whole mini-batch. */
+static void uploads_do_not_wait_for_work(void **state)
+{
+	(void)state;
+	enum { C = 3, HW = 128 * 128, SAMPLES = 80, ELEMENTS = C * HW };
+	const struct tp_shape shape = {C, 128, 128};
+	const size_t bytes = sizeof(float) * SAMPLES * ELEMENTS;
+	const struct tp_device_options options = {
+	        .gpus = 1, .stages = 2, .upload_bytes = bytes, .timeout_ns = TP_NS_PER_S / 5};
+	const struct tp_device_ops *ops = NULL;
+	struct tp_device *device = NULL;
+	assert_int_equal(tp_device_find("cuda", TP_MATH_FP32, &ops), TP_OK);
+	assert_int_equal(ops->open(&options, 0, &device), TP_OK);
+	float *plain = calloc(SAMPLES * ELEMENTS, sizeof *plain);
+	assert_non_null(plain);
+	float *values = stand_in_memory(device, bytes);
+	plain[SAMPLES * ELEMENTS - 1] = 5;
+	stand_in.hang(true);
+	device->ops->upload(device, plain, values, shape, SAMPLES);
+	stand_in.hang(false);
+	stand_in_finish(device);
+	assert_true(values[SAMPLES * ELEMENTS - 1] == 5);
+	device->ops->memory->release(device, values);
+	device->ops->close(device);
+	free(plain);
+}
+
 static void update_and_blend(void **state)
 {
 	(void)state;
@@ -350,6 +377,7 @@ int main(int argc, char **argv)
 	        cmocka_unit_test_teardown(opening_fails_cleanly, stand_in_clean),
 	        cmocka_unit_test_teardown(memory_is_zeroed_and_ends, stand_in_clean),
 	        cmocka_unit_test_teardown(uploads_are_in_order, stand_in_clean),
+	        cmocka_unit_test_teardown(uploads_do_not_wait_for_work, stand_in_clean),
 	        cmocka_unit_test_teardown(update_and_blend, stand_in_clean),
 	        cmocka_unit_test_teardown(loss_is_collected, stand_in_clean),
 	        cmocka_unit_test_teardown(marks_order_devices, stand_in_clean),
