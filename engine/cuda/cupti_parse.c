@@ -203,6 +203,8 @@ void tp_cupti_parse(struct tp_cupti_records *records, tp_cupti_next *next, uint8
 {
 	CUpti_Activity *record = NULL;
 	CUptiResult result;
+	if (size == 0) /* as flushes give back: there is no first record to ask for */
+		return;
 	while ((result = next(buffer, size, &record)) == CUPTI_SUCCESS) {
 		size_t at = (size_t)((uint8_t *)record - buffer);
 		if (at + sizeof *record > size || at + size_of(record->kind) > size) {

@@ -146,6 +146,19 @@ static void other_kinds_are_passed_over(void **state)
 }
 
 /* A kind that nobody knows ends the buffer: what is behind it cannot be found. */
+static CUptiResult no_record(uint8_t *bytes, size_t size, CUpti_Activity **record)
+{
+	(void)bytes, (void)size, (void)record;
+	return CUPTI_ERROR_INVALID_KIND;
+}
+
+static void an_empty_buffer_loses_nothing(void **state)
+{
+	(void)state;
+	tp_cupti_parse(&records, no_record, buffer.bytes, 0);
+	assert_int_equal(records.lost, 0);
+}
+
 static void a_broken_buffer_loses_its_rest(void **state)
 {
 	(void)state;
@@ -334,6 +347,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(our_links_alone_are_read, begin, end),
 	        cmocka_unit_test_setup_teardown(what_has_no_times_is_counted, begin, end),
 	        cmocka_unit_test_setup_teardown(other_kinds_are_passed_over, begin, end),
+	        cmocka_unit_test_setup_teardown(an_empty_buffer_loses_nothing, begin, end),
 	        cmocka_unit_test_setup_teardown(a_broken_buffer_loses_its_rest, begin, end),
 	        cmocka_unit_test_setup_teardown(a_cut_buffer_is_noticed, begin, end),
 	        cmocka_unit_test_setup_teardown(several_buffers_add_up, begin, end),
