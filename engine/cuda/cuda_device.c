@@ -100,6 +100,23 @@ static enum tp_status choose_gpu(const struct tp_device_options *options, int32_
 	return tp_fail(TP_ERR_UNSUPPORTED, "device cuda: stage %d would be on GPU %d of %d", (int)stage, *gpu, count);
 }
 
+/* GPUs before Ampere have no such units: cuDNN refuses bfloat16 at the first layer, and what is called TF32 would be
+ * computed in float32. */
+static enum tp_status check_math(const struct tp_cuda_device *device)
+{
+	enum { AMPERE = 8 };
+	int major = 0;
+	if (device->math == TP_MATH_FP32)
+		return TP_OK;
+	TP_TRY(TP_CUDA_CHECK(cudaDeviceGetAttribute, &major, cudaDevAttrComputeCapabilityMajor, device->gpu));
+	if (major >= AMPERE)
+		return TP_OK;
+	return tp_fail(TP_ERR_UNSUPPORTED,
+	               "--math %s needs a GPU of compute capability %d.0 at least, this one has %d: expected --math "
+	               "fp32",
+	               tp_math_names[device->math], (int)AMPERE, major);
+}
+
 static enum tp_status make_streams(struct tp_cuda_device *device)
 {
 	cudaStream_t *const streams[] = {&device->compute, &device->copy_in, &device->copy_out, &device->uploads};
@@ -147,6 +164,7 @@ static enum tp_status make_sums(struct tp_cuda_device *device)
 
 static enum tp_status make_all(struct tp_cuda_device *device, size_t upload_bytes)
 {
+	TP_TRY(check_math(device));
 	TP_TRY(tp_cuda_enter(device));
 	TP_TRY(make_streams(device));
 	TP_TRY(load_kernels(device));

@@ -79,6 +79,26 @@ static void gpus_that_are_not_there(void **state)
 	stand_in_expect_detail("--gpus 3: this machine has 2");
 }
 
+static void math_that_the_gpu_does_not_have(void **state)
+{
+	(void)state;
+	static const enum tp_math maths[] = {TP_MATH_FP32, TP_MATH_TF32, TP_MATH_BF16};
+	(void)setenv("FAKECUDA_CAPABILITY", "7", 1);
+	for (size_t i = 0; i < sizeof maths / sizeof maths[0]; i++) {
+		const struct tp_device_options options = {.math = maths[i], .gpus = 1, .stages = 1};
+		const struct tp_device_ops *ops = NULL;
+		struct tp_device *device = NULL;
+		assert_int_equal(tp_device_find("cuda", maths[i], &ops), TP_OK);
+		const enum tp_status status = ops->open(&options, 0, &device);
+		assert_int_equal(status, i == 0 ? TP_OK : TP_ERR_UNSUPPORTED);
+		if (status == TP_OK)
+			ops->close(device);
+		else
+			stand_in_expect_detail("needs a GPU of compute capability 8.0 at least, this one has 7");
+	}
+	(void)unsetenv("FAKECUDA_CAPABILITY");
+}
+
 /* Whatever fails on the way, what was made before is given back. */
 static void opening_fails_cleanly(void **state)
 {
@@ -374,6 +394,7 @@ int main(int argc, char **argv)
 	        cmocka_unit_test_teardown(streams_have_queues, stand_in_clean),
 	        cmocka_unit_test_teardown(reasons_why_not, stand_in_clean),
 	        cmocka_unit_test_teardown(gpus_that_are_not_there, stand_in_clean),
+	        cmocka_unit_test_teardown(math_that_the_gpu_does_not_have, stand_in_clean),
 	        cmocka_unit_test_teardown(opening_fails_cleanly, stand_in_clean),
 	        cmocka_unit_test_teardown(memory_is_zeroed_and_ends, stand_in_clean),
 	        cmocka_unit_test_teardown(uploads_are_in_order, stand_in_clean),

@@ -40,6 +40,13 @@ FAKE_EXPORT cudaError_t cudaSetDevice(int device)
 	return fake_leave(&call, error);
 }
 
+/* FAKECUDA_CAPABILITY=7: an older GPU than the H100 that it is else. */
+static int capability(void)
+{
+	const char *text = getenv("FAKECUDA_CAPABILITY");
+	return text && *text ? atoi(text) : 9;
+}
+
 /* An H100's shape, so that nothing divides by zero; the name says what it is. */
 FAKE_EXPORT cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device)
 {
@@ -50,7 +57,7 @@ FAKE_EXPORT cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *propertie
 	if (error)
 		return fake_leave(&call, error);
 	*properties = (struct cudaDeviceProp){.totalGlobalMem = fake.memory_bytes,
-	                                      .major = 9,
+	                                      .major = capability(),
 	                                      .multiProcessorCount = 132,
 	                                      .l2CacheSize = 50 << 20,
 	                                      .memoryBusWidth = 5120,
@@ -73,7 +80,7 @@ static cudaError_t attribute(int *value, enum cudaDeviceAttr which, int device)
 {
 	switch (which) {
 	case cudaDevAttrComputeCapabilityMajor:
-		*value = 9;
+		*value = capability();
 		break;
 	case cudaDevAttrComputeCapabilityMinor:
 		*value = 0;
