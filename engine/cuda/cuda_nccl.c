@@ -199,10 +199,12 @@ static enum tp_status nccl_send(struct tp_link_way *way, const struct tp_transfe
 	return tp_cuda_keep(sender, TP_CUDA_CHECK(cudaEventRecord, transfer->left->event, sender->copy_out));
 }
 
+/* What is there to carry is waited for although NCCL would do so itself: by a kernel, which would keep parts of the GPU
+ * from computing meanwhile. */
 static enum tp_status receive_and_record(struct tp_link_way *way, const struct tp_transfer *transfer)
 {
 	struct tp_cuda_device *receiver = way->devices[RECEIVER];
-	TP_TRY(tp_cuda_begin_transfer(receiver->copy_in, transfer->room, NULL, transfer->began));
+	TP_TRY(tp_cuda_begin_transfer(receiver->copy_in, transfer->room, transfer->ready, transfer->began));
 	TP_TRY(call(way, RECEIVER, transfer));
 	return TP_CUDA_CHECK(cudaEventRecord, transfer->arrived->event, receiver->copy_in);
 }

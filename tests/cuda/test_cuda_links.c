@@ -150,6 +150,29 @@ static void nccl_between_gpus(void **state)
 	messages_arrive("nccl", true, 2);
 }
 
+/* A kernel of NCCL's that waits takes up a part of the GPU: it begins when there is something to receive. */
+static void nccl_begins_when_there_is_something(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= STAND_IN_SEEDS; seed++) {
+		struct pair pair;
+		int64_t ready_ns = 0, began_ns = 0, sender_error_ns = 0, receiver_error_ns = 0;
+		stand_in.reset(seed);
+		open_pair(&pair, "nccl", false, 2);
+		const struct tp_async_ops *async = pair.sender->ops->async;
+		assert_int_equal(async->start_clock(pair.sender, &sender_error_ns), TP_OK);
+		assert_int_equal(async->start_clock(pair.receiver, &receiver_error_ns), TP_OK);
+		assert_int_equal(send_and_receive(&pair, 0, false), TP_OK);
+		stand_in_finish(pair.sender);
+		stand_in_finish(pair.receiver);
+		assert_int_equal(async->time(pair.receiver, pair.ready, &ready_ns), TP_OK);
+		assert_int_equal(async->time(pair.receiver, pair.began, &began_ns), TP_OK);
+		if (began_ns + sender_error_ns + receiver_error_ns < ready_ns)
+			fail_msg("seed %d: began %lld ns early", (int)seed, (long long)(ready_ns - began_ns));
+		close_pair(&pair);
+	}
+}
+
 /* The test itself: an inbox that is written before it was read is found. */
 static void missing_room_is_found(void **state)
 {
@@ -266,6 +289,7 @@ int main(int argc, char **argv)
 	        cmocka_unit_test_teardown(copies_within_a_gpu, stand_in_clean),
 	        cmocka_unit_test_teardown(copies_between_gpus, stand_in_clean),
 	        cmocka_unit_test_teardown(nccl_between_gpus, stand_in_clean),
+	        cmocka_unit_test_teardown(nccl_begins_when_there_is_something, stand_in_clean),
 	        cmocka_unit_test_teardown(missing_room_is_found, stand_in_clean),
 	        cmocka_unit_test_teardown(ways_that_cannot_be, stand_in_clean),
 	        cmocka_unit_test_teardown(direct_moves_nothing, stand_in_clean),
