@@ -264,6 +264,29 @@ static void copies_overlap_kernels(void **unused)
 	end(fact, "passed", NULL);
 }
 
+/* The clock measures events from an anchor that may be later than they are. */
+static void times_before_an_event(void **unused)
+{
+	(void)unused;
+	json_t *fact = begin("time_before_event");
+	struct tp_device *device = open_device(fact, TP_MATH_FP32);
+	struct tp_mark *earlier = stand_in_mark(device), *later = stand_in_mark(device);
+	float *values = reserve(fact, device, LARGE);
+	float forth_ms = 0, back_ms = 0;
+	must(fact, device->ops->async->record(device, earlier));
+	device->ops->blend(device, 0.5, values, 0.5, values, values, LARGE);
+	must(fact, device->ops->async->record(device, later));
+	must(fact, device->ops->async->finish(device, TP_CUDA_PATIENCE_NS));
+	must(fact, TP_CUDA_CHECK(cudaEventElapsedTime, &forth_ms, earlier->event, later->event));
+	must(fact, TP_CUDA_CHECK(cudaEventElapsedTime, &back_ms, later->event, earlier->event));
+	device->ops->async->mark_free(device, earlier);
+	device->ops->async->mark_free(device, later);
+	device->ops->memory->release(device, values);
+	device->ops->close(device);
+	expect(fact, forth_ms > 0 && fabsf(forth_ms + back_ms) < 0.001F, "the time back is not minus the time forth");
+	end(fact, "passed", NULL);
+}
+
 static void kernels_are_found_by_name(void **unused)
 {
 	(void)unused;
@@ -394,6 +417,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(cupti_records_kernels),
 	        cmocka_unit_test(copies_overlap_kernels),
+	        cmocka_unit_test(times_before_an_event),
 	        cmocka_unit_test(kernels_are_found_by_name),
 	        cmocka_unit_test(convolution_in_bf16),
 	        cmocka_unit_test(normalisation),
