@@ -5,7 +5,6 @@
 #define TP_ENGINE_CUDA_API_H
 
 #include <cublasLt.h>
-#include <cuda_profiler_api.h>
 #include <cuda_runtime_api.h>
 #include <cudnn.h>
 #include <cupti.h>
@@ -19,14 +18,12 @@
 	X(cudaDeviceEnablePeerAccess) \
 	X(cudaDeviceGetAttribute)     \
 	X(cudaDeviceGetPCIBusId)      \
-	X(cudaDeviceSynchronize)      \
 	X(cudaDriverGetVersion)       \
 	X(cudaEventCreateWithFlags)   \
 	X(cudaEventDestroy)           \
 	X(cudaEventElapsedTime)       \
 	X(cudaEventQuery)             \
 	X(cudaEventRecord)            \
-	X(cudaEventSynchronize)       \
 	X(cudaFree)                   \
 	X(cudaFreeHost)               \
 	X(cudaFuncGetAttributes)      \
@@ -45,14 +42,11 @@
 	X(cudaMemcpyAsync)            \
 	X(cudaMemcpyPeerAsync)        \
 	X(cudaMemsetAsync)            \
-	X(cudaProfilerStart)          \
-	X(cudaProfilerStop)           \
 	X(cudaRuntimeGetVersion)      \
 	X(cudaSetDevice)              \
 	X(cudaStreamCreateWithFlags)  \
 	X(cudaStreamDestroy)          \
 	X(cudaStreamQuery)            \
-	X(cudaStreamSynchronize)      \
 	X(cudaStreamWaitEvent)
 
 #define TP_CUDNN_LIST(X)                                 \
@@ -106,8 +100,7 @@
 	X(cublasLtMatmulPreferenceDestroy)      \
 	X(cublasLtMatmulPreferenceSetAttribute) \
 	X(cublasLtMatrixLayoutCreate)           \
-	X(cublasLtMatrixLayoutDestroy)          \
-	X(cublasLtMatrixLayoutSetAttribute)
+	X(cublasLtMatrixLayoutDestroy)
 
 /* Optional: without it there is no transport nccl. */
 #define TP_NCCL_LIST(X)           \

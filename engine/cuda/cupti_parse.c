@@ -155,6 +155,9 @@ static size_t size_of(CUpti_ActivityKind kind)
 		return sizeof(CUpti_ActivityOverhead3);
 	case CUPTI_ACTIVITY_KIND_EXTERNAL_CORRELATION:
 		return sizeof(CUpti_ActivityExternalCorrelation);
+	case CUPTI_ACTIVITY_KIND_RUNTIME:
+	case CUPTI_ACTIVITY_KIND_DRIVER:
+		return sizeof(CUpti_ActivityAPI);
 	default:
 		return 0;
 	}
@@ -199,10 +202,19 @@ static void add_record(struct tp_cupti_records *records, CUpti_Activity *record)
 		add_work(records, record);
 }
 
+/* Buffers are zeroed before CUPTI has them: a forced flush may leave the end of one unwritten. */
+static bool is_unwritten(const uint8_t *buffer, size_t from, size_t size)
+{
+	while (from < size && buffer[from] == 0)
+		from++;
+	return from == size;
+}
+
 void tp_cupti_parse(struct tp_cupti_records *records, tp_cupti_next *next, uint8_t *buffer, size_t size)
 {
 	CUpti_Activity *record = NULL;
 	CUptiResult result;
+	size_t end = 0;
 	if (size == 0) /* as flushes give back: there is no first record to ask for */
 		return;
 	while ((result = next(buffer, size, &record)) == CUPTI_SUCCESS) {
@@ -212,7 +224,8 @@ void tp_cupti_parse(struct tp_cupti_records *records, tp_cupti_next *next, uint8
 			return;
 		}
 		add_record(records, record);
+		end = at + size_of(record->kind);
 	}
-	if (result != CUPTI_ERROR_MAX_LIMIT_REACHED)
+	if (result != CUPTI_ERROR_MAX_LIMIT_REACHED && !is_unwritten(buffer, end, size))
 		records->lost++;
 }

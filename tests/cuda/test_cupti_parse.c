@@ -159,6 +159,18 @@ static void an_empty_buffer_loses_nothing(void **state)
 	assert_int_equal(records.lost, 0);
 }
 
+static void an_unwritten_end_loses_nothing(void **state)
+{
+	(void)state;
+	const CUpti_ActivityMemset4 nothing = {.kind = CUPTI_ACTIVITY_KIND_INVALID};
+	append_kernel(&buffer, "a", 1, 2, 1);
+	append_call(&buffer, 1);
+	append(&buffer, &nothing, sizeof nothing);
+	parse(buffer.used);
+	assert_int_equal(records.kernels.count, 1);
+	assert_int_equal(records.lost, 0);
+}
+
 static void a_broken_buffer_loses_its_rest(void **state)
 {
 	(void)state;
@@ -348,6 +360,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(what_has_no_times_is_counted, begin, end),
 	        cmocka_unit_test_setup_teardown(other_kinds_are_passed_over, begin, end),
 	        cmocka_unit_test_setup_teardown(an_empty_buffer_loses_nothing, begin, end),
+	        cmocka_unit_test_setup_teardown(an_unwritten_end_loses_nothing, begin, end),
 	        cmocka_unit_test_setup_teardown(a_broken_buffer_loses_its_rest, begin, end),
 	        cmocka_unit_test_setup_teardown(a_cut_buffer_is_noticed, begin, end),
 	        cmocka_unit_test_setup_teardown(several_buffers_add_up, begin, end),
