@@ -373,14 +373,13 @@ enum tp_status tp_flight_begin(struct tp_worker *worker, const struct tp_action 
 void tp_flight_tell(struct tp_worker *worker)
 {
 	struct tp_flight *flight = &worker->flight;
-	if (flight->ops)
-		flight->ops->operation(flight->device, tp_recorder_operation(&flight->noted));
+	flight->ops->operation(flight->device, tp_recorder_operation(&flight->noted));
 }
 
 enum tp_status tp_flight_settle(struct tp_worker *worker)
 {
 	struct tp_flight *flight = &worker->flight;
-	if (!flight->ops || flight->runs_ahead || flight->next == 0)
+	if (flight->runs_ahead || flight->next == 0)
 		return TP_OK;
 	TP_TRY(tp_worker_wait(worker, has_reached, mark_of(flight, flight->next - 1)));
 	return flight->failure;
@@ -391,10 +390,10 @@ enum tp_status tp_flight_land(struct tp_worker *worker)
 	struct tp_flight *flight = &worker->flight;
 	if (flight->ops)
 		flight->ops->operation(flight->device, -1);
-	while (flight->ops && flight->failure == TP_OK && peek(flight, TP_RECORD_OP)) {
+	while (flight->failure == TP_OK && peek(flight, TP_RECORD_OP)) {
 		int64_t before = flight->harvested;
 		TP_TRY(tp_worker_wait(worker, has_harvested, &before));
 	}
 	/* Nor does anything else read what the next epoch writes. */
-	return flight->ops && flight->failure == TP_OK ? tp_stage_finish(&worker->stage) : flight->failure;
+	return flight->failure == TP_OK ? tp_stage_finish(&worker->stage) : flight->failure;
 }

@@ -7,7 +7,8 @@
  * Under static order the thread runs ahead as far as there are marks. Where what is chosen next depends on what has
  * happened (dynamic order, a staleness bound) it settles each operation before it goes on.
  *
- * Used by the stage's thread alone. Internal to engine/run. */
+ * Used by the stage's thread alone; nothing here is called while flight->ops is NULL, but init, release and the ends of
+ * an epoch. Internal to engine/run. */
 #ifndef TP_ENGINE_RUN_FLIGHT_H
 #define TP_ENGINE_RUN_FLIGHT_H
 

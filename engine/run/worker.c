@@ -196,15 +196,17 @@ static enum tp_status update(struct tp_worker *worker, const struct tp_action *a
 	times.begun = (struct tp_begun){live, step.base, step.base};
 	tp_worker_push_range(worker, TP_NVTX_U, &as_update, step.base);
 	tp_worker_record_versions(worker, times.start_ns);
-	tp_flight_tell(worker);
+	if (worker->flight.ops)
+		tp_flight_tell(worker);
 	tp_worker_update(worker, &step);
-	tp_flight_retire(worker);
+	if (worker->flight.ops)
+		tp_flight_retire(worker);
 	slow_down(worker, times.start_ns);
 	times.end_ns = moment(worker);
 	tp_nvtx_pop();
 	times.in_place = step.in_place;
 	tp_worker_record_op(worker, &as_update, &times);
-	return tp_flight_settle(worker);
+	return worker->flight.ops ? tp_flight_settle(worker) : TP_OK;
 }
 
 static enum tp_status run_operation(struct tp_worker *worker, const struct tp_action *action)
@@ -221,14 +223,17 @@ static enum tp_status run_operation(struct tp_worker *worker, const struct tp_ac
 
 	struct tp_activation_slot *slot = tp_worker_slot(worker, action);
 	take_message(worker, action, slot, &times);
-	tp_flight_retire(worker);
-	tp_flight_tell(worker);
+	if (worker->flight.ops) {
+		tp_flight_retire(worker);
+		tp_flight_tell(worker);
+	}
 	enum tp_status computed = tp_worker_compute(worker, slot, action, times.begun.read);
 	slow_down(worker, times.start_ns);
 	times.end_ns = moment(worker);
 	tp_nvtx_pop();
 	TP_TRY(computed);
-	TP_TRY(tp_flight_settle(worker));
+	if (worker->flight.ops)
+		TP_TRY(tp_flight_settle(worker));
 
 	if (backward)
 		tp_worker_record_reads(worker, action);
@@ -253,7 +258,7 @@ static enum tp_status work(struct tp_worker *worker)
 		TP_TRY(run_operation(worker, &action));
 		worker->planned++;
 	}
-	return tp_flight_land(worker);
+	return worker->flight.ops ? tp_flight_land(worker) : TP_OK;
 }
 
 void tp_worker_epoch(struct tp_worker *worker)

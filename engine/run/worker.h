@@ -26,7 +26,6 @@ struct tp_worker {
 	struct tp_station station;
 	struct tp_recorder recorder;
 	struct tp_recorder *notes; /* what the stage's thread writes to: the recorder, or that of what is in flight */
-	struct tp_flight flight;
 	struct tp_waiter waiter;
 	struct tp_channel activations; /* from the stage before; unused at stage 0 */
 	struct tp_channel gradients;   /* from the stage after; unused at the last stage */
@@ -47,6 +46,7 @@ struct tp_worker {
 	struct tp_counters counters; /* of the stage's thread, with --profile kernels; and what they came to: */
 	struct tp_counter_record counted[TP_COUNTERS];
 	int32_t counted_count;
+	struct tp_flight flight;
 };
 
 /* What the workers of a run share. Everything but the atomics is read-only while they work. */
