@@ -203,8 +203,13 @@ FAKE_EXPORT const char *ncclGetErrorString(ncclResult_t result)
 	return result >= 0 && result < ncclNumResults ? texts[result] : "unknown result code";
 }
 
-/* The text stays where it is; who asks is the thread that the failure was given to. */
+/* A copy of the caller's own, since a peer's failure may change the text while it is read. */
 FAKE_EXPORT const char *ncclGetLastError(ncclComm_t comm)
 {
-	return comm ? comm->text : last_text;
+	static _Thread_local char text[FAKE_TEXT_BYTES];
+	struct fake_call call;
+	(void)fake_enter_plain(&call, __func__);
+	(void)snprintf(text, sizeof text, "%s", comm ? comm->text : last_text);
+	(void)fake_leave(&call, cudaSuccess);
+	return text;
 }
