@@ -173,28 +173,28 @@ static enum tp_status make_all(struct tp_cuda_device *device, size_t upload_byte
 	return make_sums(device);
 }
 
-/* Frees what there is, unless the GPU hangs: then it stays as it is, since freeing would hang as well. */
+/* Frees what there is, unless the GPU hangs: then it stays as it is, since freeing would hang as well. A GPU that was
+ * lost cannot be entered, but what the libraries and we have on the host for it is freed. */
 static void close_device(struct tp_device *base)
 {
 	struct tp_cuda_device *device = tp_cuda_of(base);
 	if (!tp_cuda_gpu_rests(device))
 		return;
 	tp_cuda_gpu_leave(device);
-	if (tp_cuda_enter(device) == TP_OK) {
-		tp_cuda_staging_close(device);
-		if (device->loss_sums)
-			(void)tp_cuda.cudaFree(device->loss_sums);
-		if (device->blas)
-			(void)tp_cuda.cublasLtDestroy(device->blas);
-		if (device->dnn)
-			(void)tp_cuda.cudnnDestroy(device->dnn);
-		if (device->library)
-			(void)tp_cuda.cudaLibraryUnload(device->library);
-		cudaStream_t const streams[] = {device->compute, device->copy_in, device->copy_out, device->uploads};
-		for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++)
-			if (streams[i])
-				(void)tp_cuda.cudaStreamDestroy(streams[i]);
-	}
+	(void)tp_cuda_enter(device);
+	tp_cuda_staging_close(device);
+	if (device->loss_sums)
+		(void)tp_cuda.cudaFree(device->loss_sums);
+	if (device->blas)
+		(void)tp_cuda.cublasLtDestroy(device->blas);
+	if (device->dnn)
+		(void)tp_cuda.cudnnDestroy(device->dnn);
+	if (device->library)
+		(void)tp_cuda.cudaLibraryUnload(device->library);
+	cudaStream_t const streams[] = {device->compute, device->copy_in, device->copy_out, device->uploads};
+	for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++)
+		if (streams[i])
+			(void)tp_cuda.cudaStreamDestroy(streams[i]);
 	tp_free(device);
 }
 
