@@ -118,13 +118,13 @@ static void what_cannot_be_is_refused(void **state)
 }
 
 /* The run that failed keeps its first epoch, and says why there is no third. */
-static void expect_failure(const char *injected, const char *arguments, const char *part)
+static void expect_failure_by(const char *variable, const char *injected, const char *arguments, const char *part)
 {
 	cli_remove_database();
-	(void)setenv("FAKECUDA_FAIL", injected, 1);
+	(void)setenv(variable, injected, 1);
 	time_t start = time(NULL);
 	struct cli_result result = cli_run(arguments);
-	(void)unsetenv("FAKECUDA_FAIL");
+	(void)unsetenv(variable);
 	cli_expect_exit(&result, injected, 1);
 	cli_expect_part(result.err, part);
 	cli_release(&result);
@@ -132,6 +132,20 @@ static void expect_failure(const char *injected, const char *arguments, const ch
 	assert_int_equal(query("SELECT count(*) FROM run_end WHERE ending = 'failed' AND reason <> ''"), 1);
 	assert_int_equal(query("SELECT count(*) FROM epoch WHERE epoch = 1 AND mini_batch_count = 4"), 1);
 	assert_int_equal(query("SELECT count(*) > 10 FROM operation WHERE epoch = 1"), 1);
+}
+
+static void expect_failure(const char *injected, const char *arguments, const char *part)
+{
+	expect_failure_by("FAKECUDA_FAIL", injected, arguments, part);
+}
+
+static void a_gpu_that_hangs_ends_the_run(void **state)
+{
+	(void)state;
+	expect_failure_by("FAKECUDA_HANG", "400", "run " SMALL "--epochs 3 --order static --timeout 2s", "--timeout");
+	expect_failure_by("FAKECUDA_HANG", "400", "run " SMALL "--epochs 3 --order dynamic --timeout 2s", "--timeout");
+	(void)setenv("FAKECUDA_DEVICES", "2", 1);
+	expect_failure_by("FAKECUDA_HANG", "400", "run " SMALL "--epochs 3 --transport nccl --timeout 2s", "--timeout");
 }
 
 static void failures_keep_what_was_recorded(void **state)
@@ -153,6 +167,7 @@ int main(int argc, char **argv)
 	        cmocka_unit_test_setup(other_clocks_numbers_and_transports, begin),
 	        cmocka_unit_test_setup(what_cannot_be_is_refused, begin),
 	        cmocka_unit_test_setup(failures_keep_what_was_recorded, begin),
+	        cmocka_unit_test_setup(a_gpu_that_hangs_ends_the_run, begin),
 	};
 	if (argc < 3)
 		return 1;

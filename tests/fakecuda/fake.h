@@ -12,10 +12,11 @@
  * thread by its own means alone is reported.
  *
  * The environment, read by the first call and by fakecuda_reset(): FAKECUDA_SEED; FAKECUDA_DEVICES (1), as many GPUs;
- * FAKECUDA_MEMORY (8 GiB), bytes of each; FAKECUDA_PATIENCE_MS (2000), how long a wait with nothing to run waits for
- * other threads to issue something before it is a deadlock. FAKECUDA_FAIL, see fake_injected(), is read once; always:
- * FAKECUDA_DRIVER, the driver's version, 0: none; FAKECUDA_NO_PEERS=1, no GPU reaches another's memory;
- * FAKECUDA_CAPABILITY (9), the major number of the compute capability. */
+ * FAKECUDA_MEMORY (8 GiB), bytes of each; FAKECUDA_HANG, after how many operations nothing is run any more (never);
+ * FAKECUDA_PATIENCE_MS (2000), how long a wait with nothing to run waits for other threads to issue something before it
+ * is a deadlock. FAKECUDA_FAIL, see fake_injected(), is read once; always: FAKECUDA_DRIVER, the driver's version, 0:
+ * none; FAKECUDA_NO_PEERS=1, no GPU reaches another's memory; FAKECUDA_CAPABILITY (9), the major number of the compute
+ * capability. */
 #ifndef TP_TESTS_FAKECUDA_FAKE_H
 #define TP_TESTS_FAKECUDA_FAKE_H
 

@@ -57,6 +57,7 @@ static void configure(void)
 	fake.devices = devices > FAKE_DEVICES_MAX ? FAKE_DEVICES_MAX : (int)devices;
 	fake.memory_bytes = (size_t)from_environment("FAKECUDA_MEMORY", (int64_t)8 << 30);
 	fake.random = (uint64_t)from_environment("FAKECUDA_SEED", 1);
+	fake.hang_after = from_environment("FAKECUDA_HANG", 0);
 	fake.patience_ns = from_environment("FAKECUDA_PATIENCE_MS", 2000) * 1000000;
 }
 

@@ -106,7 +106,8 @@ struct fake_world {
 	size_t used_bytes[FAKE_DEVICES_MAX];
 	bool peers[FAKE_DEVICES_MAX][FAKE_DEVICES_MAX];
 	bool hang;
-	cudaError_t lost; /* every call fails with it; cudaSuccess: the device is well */
+	int64_t hang_after; /* operations; 0: never */
+	cudaError_t lost;   /* every call fails with it; cudaSuccess: the device is well */
 	uint64_t random;
 	int64_t patience_ns; /* how long a wait with nothing to run waits for other threads, before it is a deadlock */
 	uint64_t issued;

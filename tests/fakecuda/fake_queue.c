@@ -129,6 +129,7 @@ static void run_work(struct fake_operation *operation)
 	int64_t start_ns = fake_now_ns();
 	int failure = fake_injected_run(operation->name);
 	fake.counts.operations++;
+	fake.hang |= fake.counts.operations == fake.hang_after;
 	if (failure) {
 		fake.lost = (cudaError_t)failure;
 		return;
