@@ -171,7 +171,7 @@ static void print_forecast(const struct plan *plan)
 		busy += forecast->busy[s];
 	const char *costs = plan->info->config->costs;
 	if (plan->stand_in) {
-		printf("\ntimes: none, device %s " TP_STAND_IN_SAYS "\n", plan->info->config->device);
+		printf("\ntimes: none, what runs as device %s " TP_STAND_IN_SAYS "\n", plan->info->config->device);
 		printf("Nothing was trained; the plan holds.\n");
 		return;
 	}

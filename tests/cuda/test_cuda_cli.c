@@ -12,9 +12,11 @@
 
 #include "tests/cli/harness.h"
 
-#define SMALL                                                                                               \
+/* For a plan and, without a warm-up, for runs. */
+#define PLANNED                                                                                             \
 	"--device cuda --model mlp --hidden 8 --stages 2 --micro-batches 2 --batch 4 --synthetic-train 16 " \
-	"--synthetic-test 4 --warm-up 0 "
+	"--synthetic-test 4 "
+#define SMALL PLANNED "--warm-up 0 "
 
 static int begin(void **state)
 {
@@ -52,6 +54,16 @@ static void runs_carry_the_stand_ins_name(void **state)
 	assert_int_equal(query("SELECT count(DISTINCT run_id) FROM gpu WHERE name = 'fakecuda (no GPU)'"), 3);
 	assert_int_equal(query("SELECT count(samples_per_s) FROM epoch_summary"), 0);
 	assert_int_equal(query("SELECT count(*) > 0 FROM message WHERE NOT handed_over"), 1);
+}
+
+static void plans_have_no_times(void **state)
+{
+	(void)state;
+	struct cli_result result = cli_run("plan " PLANNED);
+	cli_expect_exit(&result, "plan", 0);
+	cli_expect_part(result.out, "what runs as device cuda stands in for a GPU");
+	assert_null(strstr(result.out, "samples/s"));
+	cli_release(&result);
 }
 
 static void kernels_find_their_operations(void **state)
@@ -162,6 +174,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup(runs_carry_the_stand_ins_name, begin),
+	        cmocka_unit_test_setup(plans_have_no_times, begin),
 	        cmocka_unit_test_setup(kernels_find_their_operations, begin),
 	        cmocka_unit_test_setup(long_epochs_are_stored_while_they_run, begin),
 	        cmocka_unit_test_setup(other_clocks_numbers_and_transports, begin),
