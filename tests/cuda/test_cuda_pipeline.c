@@ -1,7 +1,7 @@
 /* Whole runs on the cuda device: every schedule, transport and order; the weights are those of the reference device.
  * Over fakecuda, for many orders in which a GPU might do the work, no access to memory may be unordered and nothing may
- * be left behind. The arguments: libfakecuda.so, the transport, how many GPUs; or, on the GPUs of the machine, the
- * transport alone. */
+ * be left behind. The arguments: libfakecuda.so, the transport, how many GPUs, and in how many orders every schedule is
+ * tried; or, on the GPUs of the machine, the transport alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +18,8 @@
 /* Float against double, over a few mini-batches of a small network. */
 #define TOLERANCE 2e-4
 
+/* Orders in which each schedule is tried, where not one is tried in many. */
+static uint64_t few_seeds = 2;
 static const char *transport = "cuda-copy";
 
 static struct tp_run_config config_for(const char *schedule, int32_t stages, int32_t micro_batches)
@@ -93,7 +95,7 @@ static void test_every_schedule_is_ordered(void **state)
 	struct tp_dataset *dataset = training_dataset(96, 10);
 	for (const struct tp_policy *const *policy = tp_policies; *policy; policy++) {
 		struct tp_run_config config = config_for((*policy)->name, 3, 3);
-		run_seeds(&config, dataset, 2);
+		run_seeds(&config, dataset, few_seeds);
 	}
 	tp_dataset_free(dataset);
 }
@@ -113,13 +115,13 @@ static void test_other_axes(void **state)
 	struct tp_dataset *dataset = training_dataset(96, 10);
 	struct tp_run_config config = config_for("timeprest", 3, 2);
 	config.backward = TP_BACKWARD_RECOMPUTE;
-	run_seeds(&config, dataset, 2);
+	run_seeds(&config, dataset, few_seeds);
 	config = config_for("timeprest", 3, 2);
 	config.sequence = TP_SEQUENCE_INDEPENDENT;
-	run_seeds(&config, dataset, 2);
+	run_seeds(&config, dataset, few_seeds);
 	config = config_for("timeprest", 3, 1);
 	config.max_staleness = 1;
-	run_seeds(&config, dataset, 2);
+	run_seeds(&config, dataset, few_seeds);
 	tp_dataset_free(dataset);
 }
 
@@ -222,10 +224,12 @@ int main(int argc, char **argv)
 	        cmocka_unit_test(test_records_have_times_of_the_device),
 	        cmocka_unit_test(test_vgg11_bn),
 	};
-	if (argc != 2 && argc != 4)
+	if (argc != 2 && argc != 4 && argc != 5)
 		return 1;
 	transport = argv[argc == 2 ? 1 : 2];
-	if (argc == 4) {
+	if (argc == 5)
+		few_seeds = strtoull(argv[4], NULL, 10);
+	if (argc >= 4) {
 		stand_in_load(argv[1], argv[3]);
 	} else {
 		const struct tp_device_ops *ops;
