@@ -37,9 +37,10 @@ void tp_trainer_gpu_begin(struct tp_trainer_gpu *gpu)
 
 enum tp_status tp_trainer_gpu_end(struct tp_trainer_gpu *gpu, struct tp_crew *crew)
 {
-	if (!gpu->started)
-		return TP_OK;
-	TP_TRY(gpu->ops->tracer->end_epoch(&gpu->trace));
+	if (gpu->started)
+		TP_TRY(gpu->ops->tracer->end_epoch(&gpu->trace));
+	if (gpu->trace.mode == TP_GPU_TRACE_EVENTS)
+		gpu->trace.clock_error_ns = crew->clock_error_ns;
 	if (gpu->trace.mode != TP_GPU_TRACE_CUPTI)
 		return TP_OK;
 	gpu->has_records = true;
