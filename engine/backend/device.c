@@ -10,22 +10,23 @@ const struct tp_device_ops *const tp_devices[] = {
 
 enum tp_status tp_device_check(const struct tp_device_ops *ops)
 {
-	const bool plugin = ops->resolve != NULL; /* the table that it resolves to has the rest */
 	const struct {
 		const char *name;
 		bool present;
 	} required[] = {
 	        {"probe", ops->probe != NULL},
-	        {"open", plugin || ops->open != NULL},
-	        {"close", plugin || ops->close != NULL},
-	        {"kernel_new", plugin || ops->kernel_new != NULL},
-	        {"upload", plugin || ops->upload != NULL},
-	        {"sgd", plugin || ops->sgd != NULL},
-	        {"loss_forward", plugin || ops->loss_forward != NULL},
-	        {"loss_backward", plugin || ops->loss_backward != NULL},
-	        {"blend", plugin || ops->blend != NULL},
+	        {"open", ops->open != NULL},
+	        {"close", ops->close != NULL},
+	        {"kernel_new", ops->kernel_new != NULL},
+	        {"upload", ops->upload != NULL},
+	        {"sgd", ops->sgd != NULL},
+	        {"loss_forward", ops->loss_forward != NULL},
+	        {"loss_backward", ops->loss_backward != NULL},
+	        {"blend", ops->blend != NULL},
 	};
-	for (size_t i = 0; i < sizeof required / sizeof required[0]; i++)
+	/* Of a plugin's row the table that it resolves to has the rest. */
+	const size_t count = ops->resolve ? 1 : sizeof required / sizeof required[0];
+	for (size_t i = 0; i < count; i++)
 		if (!required[i].present)
 			return tp_fail(TP_ERR_UNSUPPORTED, "device %s: the required hook '%s' is missing", ops->name,
 			               required[i].name);
@@ -50,6 +51,7 @@ static enum tp_status resolve(const struct tp_device_ops *device, enum tp_math m
 	if (!(maths & 1U << math))
 		return tp_fail(TP_ERR_UNSUPPORTED, "device %s cannot compute with --math %s", device->name,
 		               tp_math_names[math]);
+	TP_TRY(tp_device_check(device));
 	TP_TRY(check_usable(device));
 	*ops = device->resolve ? device->resolve(math) : device;
 	return tp_device_check(*ops);

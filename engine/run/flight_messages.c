@@ -7,17 +7,27 @@
 /* --- marks ---------------------------------------------------------------------------------------------------------
  */
 
-static void marks_free(struct tp_worker *worker, struct tp_channel *channel, bool upstream)
+/* Of messages that come to a stage: the device that has them, and the one that moves the bytes. */
+struct sides {
+	struct tp_device *sender, *mover;
+};
+
+static struct sides sides_of(const struct tp_worker *worker, bool upstream)
 {
 	const struct tp_link_ops *link = worker->crew->link;
-	struct tp_worker *sender = upstream ? worker + 1 : worker - 1;
-	bool sender_acts = upstream ? link->sender_acts_upstream : link->sender_acts_downstream;
-	struct tp_worker *mover = sender_acts ? sender : worker;
+	const bool sender_acts = upstream ? link->sender_acts_upstream : link->sender_acts_downstream;
+	struct tp_device *sender = (upstream ? worker + 1 : worker - 1)->stage.device;
+	return (struct sides){sender, sender_acts ? sender : worker->stage.device};
+}
+
+static void marks_free(struct tp_worker *worker, struct tp_channel *channel, bool upstream)
+{
+	const struct sides sides = sides_of(worker, upstream);
 	const struct tp_async_ops *ops = worker->stage.ops->async;
 	for (int64_t i = 0; channel->marks && i <= channel->mask; i++) {
-		ops->mark_free(sender->stage.device, channel->marks[i].ready);
-		ops->mark_free(mover->stage.device, channel->marks[i].began);
-		ops->mark_free(mover->stage.device, channel->marks[i].arrived);
+		ops->mark_free(sides.sender, channel->marks[i].ready);
+		ops->mark_free(sides.mover, channel->marks[i].began);
+		ops->mark_free(sides.mover, channel->marks[i].arrived);
 	}
 	tp_free(channel->marks);
 	channel->marks = NULL;
@@ -25,20 +35,17 @@ static void marks_free(struct tp_worker *worker, struct tp_channel *channel, boo
 
 static enum tp_status marks_new(struct tp_worker *worker, struct tp_channel *channel, bool upstream)
 {
-	const struct tp_link_ops *link = worker->crew->link;
-	struct tp_worker *sender = upstream ? worker + 1 : worker - 1;
-	bool sender_acts = upstream ? link->sender_acts_upstream : link->sender_acts_downstream;
-	struct tp_worker *mover = sender_acts ? sender : worker;
+	const struct sides sides = sides_of(worker, upstream);
 	const struct tp_async_ops *ops = worker->stage.ops->async;
 	channel->marks = tp_alloc_array((size_t)channel->mask + 1, sizeof *channel->marks);
 	if (!channel->marks)
 		return TP_ERR_NOMEM;
 	for (int64_t i = 0; i <= channel->mask; i++) {
-		TP_TRY(ops->mark_new(sender->stage.device, &channel->marks[i].ready));
-		if (!link->copies)
+		TP_TRY(ops->mark_new(sides.sender, &channel->marks[i].ready));
+		if (!worker->crew->link->copies)
 			continue;
-		TP_TRY(ops->mark_new(mover->stage.device, &channel->marks[i].began));
-		TP_TRY(ops->mark_new(mover->stage.device, &channel->marks[i].arrived));
+		TP_TRY(ops->mark_new(sides.mover, &channel->marks[i].began));
+		TP_TRY(ops->mark_new(sides.mover, &channel->marks[i].arrived));
 	}
 	return TP_OK;
 }
@@ -52,8 +59,10 @@ enum tp_status tp_flight_init_channels(struct tp_worker *worker)
 
 void tp_flight_release_channels(struct tp_worker *worker)
 {
-	marks_free(worker, &worker->activations, false);
-	marks_free(worker, &worker->gradients, true);
+	if (worker->index > 0)
+		marks_free(worker, &worker->activations, false);
+	if (!tp_worker_is_last(worker))
+		marks_free(worker, &worker->gradients, true);
 }
 
 /* --- receiving -----------------------------------------------------------------------------------------------------

@@ -7,48 +7,23 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "tests/fakecuda/cupti_records.h"
+
 struct buffer {
 	alignas(8) uint8_t bytes[16384];
 	size_t used;
 };
 
-/* Sizes, as the library knows them, of a kind that the parser does not read, too. */
-static inline size_t record_bytes(CUpti_ActivityKind kind)
-{
-	switch (kind) {
-	case CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL:
-		return sizeof(CUpti_ActivityKernel10);
-	case CUPTI_ACTIVITY_KIND_MEMCPY:
-		return sizeof(CUpti_ActivityMemcpy6);
-	case CUPTI_ACTIVITY_KIND_MEMCPY2:
-		return sizeof(CUpti_ActivityMemcpyPtoP4);
-	case CUPTI_ACTIVITY_KIND_MEMSET:
-		return sizeof(CUpti_ActivityMemset4);
-	case CUPTI_ACTIVITY_KIND_MEMORY2:
-		return sizeof(CUpti_ActivityMemory4);
-	case CUPTI_ACTIVITY_KIND_OVERHEAD:
-		return sizeof(CUpti_ActivityOverhead3);
-	case CUPTI_ACTIVITY_KIND_EXTERNAL_CORRELATION:
-		return sizeof(CUpti_ActivityExternalCorrelation);
-	case CUPTI_ACTIVITY_KIND_RUNTIME:
-		return sizeof(CUpti_ActivityAPI);
-	case CUPTI_ACTIVITY_KIND_MARKER:
-		return sizeof(CUpti_ActivityMarker2);
-	default:
-		return 0;
-	}
-}
-
 /* As cuptiActivityGetNextRecord(). */
 static inline CUptiResult next_record(uint8_t *buffer, size_t size, CUpti_Activity **record)
 {
-	uint8_t *at = *record ? (uint8_t *)*record + record_bytes((*record)->kind) : buffer;
+	uint8_t *at = *record ? (uint8_t *)*record + fake_record_bytes((*record)->kind) : buffer;
 	if (at >= buffer + size)
 		return CUPTI_ERROR_MAX_LIMIT_REACHED;
 	if (at + sizeof **record > buffer + size)
 		return CUPTI_ERROR_INVALID_KIND;
 	*record = (CUpti_Activity *)(void *)at;
-	return record_bytes((*record)->kind) ? CUPTI_SUCCESS : CUPTI_ERROR_INVALID_KIND;
+	return fake_record_bytes((*record)->kind) ? CUPTI_SUCCESS : CUPTI_ERROR_INVALID_KIND;
 }
 
 static inline void append(struct buffer *buffer, const void *record, size_t bytes)

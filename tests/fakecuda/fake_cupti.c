@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "tests/fakecuda/cupti_records.h"
 #include "tests/fakecuda/fake_inside.h"
 
 enum { KINDS = CUPTI_ACTIVITY_KIND_COUNT, CALLS = 1024, DEPTH = 8, REGISTERS = 32 };
@@ -409,37 +410,15 @@ FAKE_EXPORT CUptiResult cuptiActivityGetNumDroppedRecords(CUcontext context, uin
 	return CUPTI_SUCCESS;
 }
 
-static size_t size_of(CUpti_ActivityKind kind)
-{
-	switch (kind) {
-	case CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL:
-		return sizeof(CUpti_ActivityKernel10);
-	case CUPTI_ACTIVITY_KIND_MEMCPY:
-		return sizeof(CUpti_ActivityMemcpy6);
-	case CUPTI_ACTIVITY_KIND_MEMCPY2:
-		return sizeof(CUpti_ActivityMemcpyPtoP4);
-	case CUPTI_ACTIVITY_KIND_MEMSET:
-		return sizeof(CUpti_ActivityMemset4);
-	case CUPTI_ACTIVITY_KIND_MEMORY2:
-		return sizeof(CUpti_ActivityMemory4);
-	case CUPTI_ACTIVITY_KIND_EXTERNAL_CORRELATION:
-		return sizeof(CUpti_ActivityExternalCorrelation);
-	case CUPTI_ACTIVITY_KIND_RUNTIME:
-		return sizeof(CUpti_ActivityAPI);
-	default:
-		return 0;
-	}
-}
-
 FAKE_EXPORT CUptiResult cuptiActivityGetNextRecord(uint8_t *buffer, size_t size, CUpti_Activity **record)
 {
-	uint8_t *at = *record ? (uint8_t *)*record + size_of((*record)->kind) : buffer;
+	uint8_t *at = *record ? (uint8_t *)*record + fake_record_bytes((*record)->kind) : buffer;
 	if (at == buffer + size)
 		return CUPTI_ERROR_MAX_LIMIT_REACHED;
 	if (at + sizeof **record > buffer + size)
 		return CUPTI_ERROR_INVALID_KIND;
 	CUpti_Activity *next = (void *)at;
-	if (size_of(next->kind) == 0 || at + size_of(next->kind) > buffer + size)
+	if (fake_record_bytes(next->kind) == 0 || at + fake_record_bytes(next->kind) > buffer + size)
 		return CUPTI_ERROR_INVALID_KIND;
 	*record = next;
 	return CUPTI_SUCCESS;
